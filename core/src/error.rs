@@ -1,0 +1,242 @@
+//! The one error type of the engine: a variant is a decision of the caller.
+
+/// A result of the engine.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong, where, and (through [`Error::kind`]) what the caller should do about it.
+///
+/// `object` is always the full key in the store, so that a message can be pasted into another tool.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The store has no object of that name.
+    #[error("{object}: not found")]
+    NotFound {
+        /// The object's key.
+        object: String,
+    },
+    /// The condition of a put did not hold, or the store could not decide between two puts at once (S3 409, Azure 409,
+    /// Ceph's 500 for a loser): read again and decide. A lost answer of one's own earlier put may be the cause.
+    #[error("{object}: the condition of the write did not hold")]
+    Precondition {
+        /// The object's key.
+        object: String,
+    },
+    /// A conditional get: the object still has the version that the caller knows.
+    #[error("{object}: not modified")]
+    NotModified {
+        /// The object's key.
+        object: String,
+    },
+    /// The store refuses: credentials missing, wrong or expired, or no right to this object. S3 answers so for a missing
+    /// name too where the caller may not list.
+    #[error("{object}: permission denied: {message}")]
+    Permission {
+        /// The object's key, or the store's address.
+        object: String,
+        /// What the store said.
+        message: String,
+    },
+    /// No answer, or an answer that says "later". A *write* that ends so may have been applied, or may still be.
+    #[error("{object}: the store did not serve the request: {message}")]
+    Unavailable {
+        /// The object's key.
+        object: String,
+        /// What the store or the network said.
+        message: String,
+    },
+    /// The caller's deadline passed. For a write this too leaves the outcome open.
+    #[error("{what}: no answer within {limit_ms} ms")]
+    Timeout {
+        /// What was waited for.
+        what: String,
+        /// The limit that passed, in milliseconds.
+        limit_ms: u64,
+    },
+    /// Bytes that cannot be what the format says, a checksum that differs, or an object that the manifest names and the
+    /// store does not have (after reading CURRENT again).
+    #[error("{object}{}: corrupt: expected {expected}, found {found}", at(.offset))]
+    Corrupt {
+        /// The object's key.
+        object: String,
+        /// Byte offset in the object where it shows, where there is one.
+        offset: Option<u64>,
+        /// What the format wants there.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+    /// Well-formed, but made by something that this version does not speak: a later layout, a columnar table, an unknown
+    /// codec, a store without conditional writes.
+    #[error("{object}: unsupported: {what}")]
+    Unsupported {
+        /// The object's key, or the store's address.
+        object: String,
+        /// What is not supported.
+        what: String,
+    },
+    /// The call itself is wrong; trying again changes nothing.
+    #[error("invalid argument: {what}")]
+    InvalidArgument {
+        /// Which argument, its value, and the bound that it breaks.
+        what: String,
+    },
+    /// There is no database at this prefix.
+    #[error("no database at {prefix:?}")]
+    NoDatabase {
+        /// The prefix that was opened.
+        prefix: String,
+    },
+    /// Another owner holds the role: this handle is finished for good, nothing of the failed call was committed.
+    #[error("fenced: the {role} role belongs to {holder:?} (epoch {epoch}) now")]
+    Fenced {
+        /// `writer` or `maintenance`.
+        role: &'static str,
+        /// The owner in CURRENT.
+        holder: String,
+        /// Its epoch.
+        epoch: u64,
+    },
+    /// Too much waits to be committed and the deadline passed; nothing of the call was accepted.
+    #[error("backpressure: {pending_bytes} bytes wait to be committed, for {waited_ms} ms")]
+    Backpressure {
+        /// Bytes in memtables that are not committed.
+        pending_bytes: u64,
+        /// How long the call waited.
+        waited_ms: u64,
+    },
+    /// It cannot be told whether a commit happened. `retry` says whether a later call may settle it.
+    #[error("outcome unknown: {what} (sequences {first_sequence}..={last_sequence}): {message}")]
+    OutcomeUnknown {
+        /// The flush or entry, by its table or log entry id.
+        what: String,
+        /// First sequence number of the flush (0 for other entries).
+        first_sequence: u64,
+        /// Last sequence number of the flush (0 for other entries).
+        last_sequence: u64,
+        /// Why it is unknown.
+        message: String,
+        /// True: the flush keeps its identity and the next call settles it. False: for good.
+        retry: bool,
+    },
+    /// The view was used for longer than CURRENT allows; its objects may be gone.
+    #[error("view expired: {age_ms} ms old, at most {limit_ms} ms are allowed; refresh")]
+    ViewExpired {
+        /// Age of the view.
+        age_ms: u64,
+        /// The database's `max_view_age_ms`.
+        limit_ms: u64,
+    },
+    /// The change feed no longer reaches back to this cursor.
+    #[error("cursor {cursor} expired: the oldest that works is {oldest}; a longer {setting} keeps more")]
+    CursorExpired {
+        /// The cursor that was asked for.
+        cursor: String,
+        /// The oldest cursor that works now.
+        oldest: String,
+        /// The setting that bounds it.
+        setting: &'static str,
+    },
+    /// The handle was closed.
+    #[error("{what} is closed")]
+    Closed {
+        /// Which handle.
+        what: &'static str,
+    },
+}
+
+/// What the caller should do about an [`Error`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// It is not there.
+    NotFound,
+    /// Read the object again, then decide.
+    Conflict,
+    /// Try again later; for a write the outcome is open.
+    Retry,
+    /// Refresh the view, or start again from the oldest cursor.
+    Expired,
+    /// Ask for rights or credentials.
+    Permission,
+    /// Report it: the bucket is damaged.
+    Corrupt,
+    /// Use a version or a store that can.
+    Unsupported,
+    /// Correct the call.
+    InvalidArgument,
+    /// Stop: another owner took the role.
+    Fenced,
+    /// Find out what is committed before writing it again.
+    Unknown,
+    /// Open a new handle.
+    Closed,
+}
+
+impl Error {
+    /// What to do about it.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Error::NotFound { .. } | Error::NoDatabase { .. } => ErrorKind::NotFound,
+            Error::Precondition { .. } | Error::NotModified { .. } => ErrorKind::Conflict,
+            Error::Unavailable { .. } | Error::Timeout { .. } | Error::Backpressure { .. } => ErrorKind::Retry,
+            Error::ViewExpired { .. } | Error::CursorExpired { .. } => ErrorKind::Expired,
+            Error::Permission { .. } => ErrorKind::Permission,
+            Error::Corrupt { .. } => ErrorKind::Corrupt,
+            Error::Unsupported { .. } => ErrorKind::Unsupported,
+            Error::InvalidArgument { .. } => ErrorKind::InvalidArgument,
+            Error::Fenced { .. } => ErrorKind::Fenced,
+            Error::OutcomeUnknown { .. } => ErrorKind::Unknown,
+            Error::Closed { .. } => ErrorKind::Closed,
+        }
+    }
+
+    /// The object that it is about, where there is one.
+    pub fn object(&self) -> Option<&str> {
+        match self {
+            Error::NotFound { object }
+            | Error::Precondition { object }
+            | Error::NotModified { object }
+            | Error::Permission { object, .. }
+            | Error::Unavailable { object, .. }
+            | Error::Corrupt { object, .. }
+            | Error::Unsupported { object, .. } => Some(object),
+            _ => None,
+        }
+    }
+
+    /// The byte offset in that object, where there is one.
+    pub fn offset(&self) -> Option<u64> {
+        match self {
+            Error::Corrupt { offset, .. } => *offset,
+            _ => None,
+        }
+    }
+
+    /// True where a write that ended so may nevertheless have been applied.
+    pub fn leaves_outcome_open(&self) -> bool {
+        matches!(self, Error::Unavailable { .. } | Error::Timeout { .. } | Error::OutcomeUnknown { .. })
+    }
+
+    pub(crate) fn corrupt(
+        object: &str,
+        offset: impl Into<Option<u64>>,
+        expected: impl Into<String>,
+        found: impl Into<String>,
+    ) -> Error {
+        Error::Corrupt {
+            object: object.to_owned(),
+            offset: offset.into(),
+            expected: expected.into(),
+            found: found.into(),
+        }
+    }
+
+    pub(crate) fn invalid(what: impl Into<String>) -> Error {
+        Error::InvalidArgument { what: what.into() }
+    }
+}
+
+fn at(offset: &Option<u64>) -> String {
+    offset.map(|o| format!(" at byte {o}")).unwrap_or_default()
+}

@@ -1,0 +1,14 @@
+//! The IsleDB engine: an embedded key-value database whose only durable storage is a prefix of an object store.
+//!
+//! The engine is a library of pure formats, pure planners and thin async drivers over two small host traits
+//! ([`host::ObjectStore`] and [`host::Host`]). It has no runtime, no threads, no clock, no files and no network, so the same
+//! source runs natively, in a browser, in an edge worker and in a wasmtime plugin. Data flows one way:
+//! bytes -> blocks -> tables -> runs -> view -> iterator.
+
+#![deny(unsafe_code)]
+
+pub mod error;
+pub mod host;
+pub mod maybe;
+
+pub use error::{Error, ErrorKind, Result};

@@ -1,0 +1,2 @@
+//! The `isledb` command.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The native host: placeholder-free once its modules land.
