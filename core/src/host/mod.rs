@@ -4,9 +4,11 @@
 //! randomness ([`Host`]). The simulation is a host too.
 
 mod clock;
+mod moment;
 mod store;
 
 pub use clock::Host;
+pub use moment::Moment;
 pub use store::{
     Body, GetOptions, GetResult, ListPage, MultipartUpload, ObjectMeta, ObjectStore, PutCondition, Version,
 };
