@@ -4,10 +4,18 @@
 //! randomness ([`Host`]). The simulation is a host too.
 
 mod clock;
+mod cost;
+mod memory;
+mod meter;
 mod moment;
 mod store;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use clock::Host;
+pub use cost::{Cost, PriceList};
+pub use memory::{MAX_LIST_PAGE, MemoryStore};
+pub use meter::{Meter, Metered, Span};
 pub use moment::Moment;
 pub use store::{
     Body, GetOptions, GetResult, ListPage, MultipartUpload, ObjectMeta, ObjectStore, PutCondition, Version,
