@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Installs what the tests need and runs all of them. usage: tests/run.sh
+# Every step runs, also after a failure; the last lines say which failed, and the status is 0 only if none did.
+# CI=true: a missing server is a failure, and the simulation runs all its seeds.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+failed=()
+step() {
+  local name=$1 start=$SECONDS
+  shift
+  printf '\n== %s: %s\n' "$name" "$*"
+  if "$@"; then
+    echo "== $name: done in $((SECONDS - start)) s"
+  else
+    echo "== $name: FAILED after $((SECONDS - start)) s" >&2
+    failed+=("$name")
+  fi
+}
+
+# Servers and tools are installed beside the first compilations, on one core; a test that needs one waits for it.
+step rust tests/setup.sh rust
+tests/setup.sh servers tables &
+installing=$!
+trap 'kill $installing 2>/dev/null' EXIT
+
+step format cargo fmt --all --check
+# Core is one source for every host: with and without its writer half, on the target that has no threads, clock or files.
+step wasm cargo check --locked -p isledb-core --target wasm32-unknown-unknown
+step wasm-reader cargo check --locked -p isledb-core --target wasm32-unknown-unknown --no-default-features
+step lints cargo clippy --locked --workspace --all-targets -- -D warnings
+step install wait $installing
+step tests cargo test --locked --workspace --no-fail-fast
+
+printf '\n'
+if [ ${#failed[@]} -gt 0 ]; then
+  echo "failed: ${failed[*]}" >&2
+  exit 1
+fi
+echo "all steps done in $SECONDS s"

