@@ -179,7 +179,9 @@ impl Error {
         match self {
             Error::NotFound { .. } | Error::NoDatabase { .. } => ErrorKind::NotFound,
             Error::Precondition { .. } | Error::NotModified { .. } => ErrorKind::Conflict,
-            Error::Unavailable { .. } | Error::Timeout { .. } | Error::Backpressure { .. } => ErrorKind::Retry,
+            Error::Unavailable { .. } | Error::Timeout { .. } | Error::Backpressure { .. } => {
+                ErrorKind::Retry
+            }
             Error::ViewExpired { .. } | Error::CursorExpired { .. } => ErrorKind::Expired,
             Error::Permission { .. } => ErrorKind::Permission,
             Error::Corrupt { .. } => ErrorKind::Corrupt,

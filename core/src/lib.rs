@@ -8,6 +8,7 @@
 #![deny(unsafe_code)]
 
 pub mod error;
+pub mod format;
 pub mod host;
 pub mod maybe;
 

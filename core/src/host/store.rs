@@ -72,7 +72,10 @@ pub struct GetResult {
 
 impl std::fmt::Debug for GetResult {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("GetResult").field("meta", &self.meta).field("range", &self.range).finish_non_exhaustive()
+        f.debug_struct("GetResult")
+            .field("meta", &self.meta)
+            .field("range", &self.range)
+            .finish_non_exhaustive()
     }
 }
 
@@ -172,7 +175,8 @@ pub trait ObjectStore: MaybeSend + MaybeSync + 'static {
     fn get_ranges<'a>(&'a self, key: &'a str, ranges: &'a [Range<u64>]) -> BoxFuture<'a, Result<Vec<Bytes>>> {
         Box::pin(async move {
             futures::future::try_join_all(ranges.iter().map(|range| async move {
-                let got = self.get(key, GetOptions { range: Some(range.clone()), if_none_match: None }).await?;
+                let got =
+                    self.get(key, GetOptions { range: Some(range.clone()), if_none_match: None }).await?;
                 got.body.collect(key, range.end - range.start).await
             }))
             .await
@@ -189,7 +193,12 @@ pub trait ObjectStore: MaybeSend + MaybeSync + 'static {
     /// Errors: `Precondition` where the condition does not hold, and wherever the store names a conflict with another
     /// writer (S3 409 `ConditionalRequestConflict`, Azure 409 `BlobAlreadyExists`). `IfMatch` on an absent object is
     /// `Precondition` too (AWS answers 404).
-    fn put<'a>(&'a self, key: &'a str, body: Bytes, condition: PutCondition) -> BoxFuture<'a, Result<Version>>;
+    fn put<'a>(
+        &'a self,
+        key: &'a str,
+        body: Bytes,
+        condition: PutCondition,
+    ) -> BoxFuture<'a, Result<Version>>;
 
     /// Begins an upload in parts, for bodies larger than a few MiB.
     fn put_multipart<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Box<dyn MultipartUpload>>>;

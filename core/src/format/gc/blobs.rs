@@ -1,0 +1,70 @@
+//! `manifest/gc/blobs.json`: blobs that are about to go.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::MAX_GC_DOCUMENT_BYTES;
+use crate::error::{Error, Result};
+use crate::format::blob::BlobId;
+use crate::format::manifest::json::{self, null_when_empty};
+use crate::format::time::Timestamp;
+
+/// The blobs that a writer must not rely on. Ours alone; the original knows no such document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DoomedBlobs {
+    /// 1.
+    pub version: i64,
+    /// By id, ascending, each once.
+    #[serde(with = "null_when_empty")]
+    pub blobs: Vec<DoomedBlob>,
+}
+
+/// A blob that nothing reaches.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DoomedBlob {
+    /// The blob.
+    pub id: BlobId,
+    /// When it was named, in the store's time.
+    pub named_at: Timestamp,
+    /// When its one DELETE was decided, in the store's time; `None`: it may still be spared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condemned_at: Option<Timestamp>,
+}
+
+impl Default for DoomedBlobs {
+    fn default() -> Self {
+        DoomedBlobs { version: 1, blobs: Vec::new() }
+    }
+}
+
+impl DoomedBlobs {
+    /// Reads the document.
+    ///
+    /// Errors: `Corrupt`, also where the ids do not ascend, since a lookup would then miss one.
+    pub fn decode(object: &str, bytes: &[u8]) -> Result<DoomedBlobs> {
+        let doomed: DoomedBlobs =
+            json::decode(object, "a list of doomed blobs", bytes, MAX_GC_DOCUMENT_BYTES)?;
+        if doomed.version != 1 {
+            return Err(Error::Unsupported {
+                object: object.to_owned(),
+                what: format!("version {} of the list of doomed blobs", doomed.version),
+            });
+        }
+        if !doomed.blobs.is_sorted_by(|a, b| a.id < b.id) {
+            return Err(Error::corrupt(object, None, "ascending blob ids", "others"));
+        }
+        Ok(doomed)
+    }
+
+    /// The stored form, with its checksum.
+    pub fn encode(&self) -> Bytes {
+        json::encode_sealed(self)
+    }
+
+    /// The blob's line, if it is named or condemned: a flush then must not rely on it.
+    pub fn get(&self, id: &BlobId) -> Option<&DoomedBlob> {
+        let at = self.blobs.binary_search_by(|blob| blob.id.cmp(id)).ok()?;
+        self.blobs.get(at)
+    }
+}

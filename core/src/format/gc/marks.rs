@@ -1,0 +1,75 @@
+//! `manifest/gc/pending-sst/pending.json`: tables that no state names any more.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::MAX_GC_DOCUMENT_BYTES;
+use crate::error::Result;
+use crate::format::manifest::json::{self, is_zero, null_when_empty};
+use crate::format::time::Timestamp;
+
+/// The mark set, shared with the original.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PendingMarks {
+    /// 1.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub version: i64,
+    /// By table id, ascending.
+    #[serde(with = "null_when_empty", skip_serializing_if = "Vec::is_empty")]
+    pub marks: Vec<Mark>,
+}
+
+/// One table that waits for its deletion.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Mark {
+    /// 1.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub version: i64,
+    /// The table.
+    pub sst_id: String,
+    /// When it was first seen without a reference: the wait counts from here.
+    pub first_seen_unreferenced_at: Timestamp,
+    /// When it was last seen so.
+    pub last_seen_unreferenced_at: Timestamp,
+    /// Slot of the first sighting.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub first_seen_seq: u64,
+    /// Slot of the last sighting.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub last_seen_seq: u64,
+    /// Why it was marked first, for example `compaction` or `orphan_scan`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub first_reason: String,
+    /// Why it was marked last.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub last_reason: String,
+    /// Never set by the original.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub has_blob_refs: bool,
+    /// Always the zero time.
+    pub due_at: Timestamp,
+    /// Extension: the slot whose `add_sstable` entry brought the table; the change feed needs the table while this slot is at
+    /// or above `feed_floor_seq`. `None`: it was never in the feed, or its mark is the original's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub add_seq: Option<u64>,
+}
+
+impl Default for PendingMarks {
+    fn default() -> Self {
+        PendingMarks { version: 1, marks: Vec::new() }
+    }
+}
+
+impl PendingMarks {
+    /// Reads the mark set.
+    pub fn decode(object: &str, bytes: &[u8]) -> Result<PendingMarks> {
+        json::decode(object, "a set of delete marks", bytes, MAX_GC_DOCUMENT_BYTES)
+    }
+
+    /// The stored form, with its checksum.
+    pub fn encode(&self) -> Bytes {
+        json::encode_sealed(self)
+    }
+}

@@ -1,0 +1,208 @@
+//! Names of all objects under a database's prefix.
+
+use super::blob::BlobId;
+use super::ksuid::Ksuid;
+use crate::error::{Error, Result};
+
+/// The names under one prefix. Cheap to clone beside the requests that they name.
+///
+/// | name | what |
+/// |---|---|
+/// | `P/manifest/CURRENT` | how far readers look |
+/// | `P/manifest/log/<20 digits>.json` | one decided entry a slot |
+/// | `P/manifest/snapshots/<ksuid>.manifest` | the state at one slot |
+/// | `P/manifest/gc/…`, `P/manifest/probe/…` | what maintenance remembers; the capability probe |
+/// | `P/sstable/<id>` | a table; its id ends in `.sst` |
+/// | `P/blobs/<hh>/<64 hex digits>.blob` | a large value by its SHA-256; `hh` = its first two digits |
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Layout {
+    prefix: String,
+    /// The prefix with its slash, or nothing.
+    root: String,
+}
+
+impl Layout {
+    /// Takes a prefix as the user gives it: one trailing `/` is stripped, then `//`, `.` and `..` are resolved as the
+    /// original does. `""` is the whole bucket.
+    ///
+    /// Errors: `InvalidArgument` for a prefix that starts with `/`, leaves the bucket by `..`, or has control characters
+    /// (the original escapes those in some of its requests and not in others).
+    pub fn new(prefix: &str) -> Result<Layout> {
+        let refuse = |why: &str| Err(Error::invalid(format!("prefix {prefix:?} {why}")));
+        if prefix.chars().any(char::is_control) {
+            return refuse("has control characters");
+        }
+        let stripped = prefix.strip_suffix('/').unwrap_or(prefix);
+        if stripped.starts_with('/') {
+            return refuse("starts with a slash");
+        }
+        let mut elements: Vec<&str> = Vec::new();
+        for element in stripped.split('/') {
+            match element {
+                "" | "." => {}
+                ".." => {
+                    if elements.pop().is_none() {
+                        return refuse("leaves the bucket");
+                    }
+                }
+                name => elements.push(name),
+            }
+        }
+        let prefix = elements.join("/");
+        let root = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
+        Ok(Layout { prefix, root })
+    }
+
+    /// The prefix, clean, without a trailing slash.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// `P/manifest/CURRENT`.
+    pub fn current(&self) -> String {
+        self.under("manifest/CURRENT")
+    }
+
+    /// `P/manifest/log/<slot>.json`.
+    pub fn log(&self, slot: u64) -> String {
+        format!("{}manifest/log/{slot:020}.json", self.root)
+    }
+
+    /// What all log objects start with.
+    pub fn log_prefix(&self) -> String {
+        self.under("manifest/log/")
+    }
+
+    /// The slot of a log object's full name; `None` for any other object.
+    pub fn slot_of(&self, name: &str) -> Option<u64> {
+        let digits = name.strip_prefix(&self.root)?.strip_prefix("manifest/log/")?.strip_suffix(".json")?;
+        (digits.len() == 20 && digits.bytes().all(|b| b.is_ascii_digit())).then(|| digits.parse().ok())?
+    }
+
+    /// `P/manifest/snapshots/<id>.manifest`.
+    pub fn snapshot(&self, id: &str) -> String {
+        format!("{}manifest/snapshots/{id}.manifest", self.root)
+    }
+
+    /// What all snapshots start with.
+    pub fn snapshot_prefix(&self) -> String {
+        self.under("manifest/snapshots/")
+    }
+
+    /// The id in CURRENT's `snapshot` field. The field is a full name, but only its last element counts, so a copied or
+    /// renamed prefix opens, and a hostile CURRENT cannot point elsewhere.
+    ///
+    /// Errors: `Corrupt` where the last element is not `<ksuid>.manifest`.
+    pub fn snapshot_id_of(&self, field: &str) -> Result<String> {
+        let last = field.rsplit('/').next().unwrap_or(field);
+        match last.strip_suffix(".manifest").filter(|id| id.parse::<Ksuid>().is_ok()) {
+            Some(id) => Ok(id.to_owned()),
+            None => Err(Error::corrupt(
+                &self.current(),
+                None,
+                "a snapshot named <ksuid>.manifest",
+                format!("{field:?}"),
+            )),
+        }
+    }
+
+    /// `P/sstable/<id>`; the id has its `.sst`.
+    pub fn sst(&self, id: &str) -> String {
+        format!("{}sstable/{id}", self.root)
+    }
+
+    /// What all tables start with.
+    pub fn sst_prefix(&self) -> String {
+        self.under("sstable/")
+    }
+
+    /// `P/blobs/<hh>/<hex>.blob`.
+    pub fn blob(&self, id: &BlobId) -> String {
+        let hex = id.to_string();
+        format!("{}blobs/{:02x}/{hex}.blob", self.root, id.as_bytes()[0])
+    }
+
+    /// What all blobs start with.
+    pub fn blob_prefix(&self) -> String {
+        self.under("blobs/")
+    }
+
+    /// `P/manifest/probe/<ksuid>`: where the capability probe writes.
+    pub fn probe(&self, id: &Ksuid) -> String {
+        format!("{}manifest/probe/{id}", self.root)
+    }
+
+    /// What all leftovers of probes start with.
+    pub fn probe_prefix(&self) -> String {
+        self.under("manifest/probe/")
+    }
+
+    /// `P/manifest/gc/pending-sst/pending.json`: tables that wait for their deletion.
+    pub fn pending_marks(&self) -> String {
+        self.under("manifest/gc/pending-sst/pending.json")
+    }
+
+    /// `P/manifest/gc/checkpoint.json`: what maintenance saw, and when.
+    pub fn gc_checkpoint(&self) -> String {
+        self.under("manifest/gc/checkpoint.json")
+    }
+
+    /// `P/manifest/gc/blobs.json`: blobs that are about to go.
+    pub fn gc_blobs(&self) -> String {
+        self.under("manifest/gc/blobs.json")
+    }
+
+    fn under(&self, name: &str) -> String {
+        format!("{}{name}", self.root)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names() {
+        let layout = Layout::new("a/b").unwrap();
+        assert_eq!(layout.current(), "a/b/manifest/CURRENT");
+        assert_eq!(layout.log(7), "a/b/manifest/log/00000000000000000007.json");
+        assert_eq!(layout.log(u64::MAX), "a/b/manifest/log/18446744073709551615.json");
+        assert_eq!(layout.slot_of(&layout.log(u64::MAX)), Some(u64::MAX));
+        assert_eq!(layout.slot_of("a/b/manifest/log/7.json"), None);
+        assert_eq!(layout.slot_of("a/b/manifest/log/99999999999999999999.json"), None);
+        assert_eq!(layout.sst("1.sst"), "a/b/sstable/1.sst");
+        let id = BlobId::of(b"blobvalue");
+        assert_eq!(layout.blob(&id), format!("a/b/blobs/88/{id}.blob"));
+        assert_eq!(Layout::new("").unwrap().current(), "manifest/CURRENT");
+    }
+
+    #[test]
+    fn prefixes_are_cleaned_as_the_original_does() {
+        for (given, clean) in [
+            ("", ""),
+            ("logs/", "logs"),
+            ("a//b", "a/b"),
+            ("a/./b", "a/b"),
+            ("a/../b", "b"),
+            ("a/..", ""),
+            (".", ""),
+        ] {
+            assert_eq!(Layout::new(given).unwrap().prefix(), clean, "{given:?}");
+        }
+        for bad in ["/a", "//", "..", "a/../..", "a\nb", "\0"] {
+            assert!(Layout::new(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn only_the_last_element_of_the_snapshot_field_counts() {
+        let layout = Layout::new("db").unwrap();
+        let id = "0ujsszwN8NRY24YaXiTIE2VWDTS";
+        for field in [format!("elsewhere/manifest/snapshots/{id}.manifest"), format!("{id}.manifest")] {
+            assert_eq!(layout.snapshot_id_of(&field).unwrap(), id);
+        }
+        for bad in ["", "a/", "../CURRENT", &format!("{id}.manifest/"), &format!("{id}.json"), "x.manifest"] {
+            assert!(layout.snapshot_id_of(bad).is_err(), "{bad:?}");
+        }
+    }
+}

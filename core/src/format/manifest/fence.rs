@@ -1,0 +1,56 @@
+//! Who owns a role, and since when.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::format::time::Timestamp;
+
+/// A role that one owner at a time holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Role {
+    /// Flushes tables. 0 in documents.
+    #[default]
+    Writer = 0,
+    /// Compaction, retention and deletion together (the original calls it compactor). 1 in documents.
+    Maintenance = 1,
+}
+
+impl Role {
+    /// Both roles, in the order of their numbers.
+    pub const ALL: [Role; 2] = [Role::Writer, Role::Maintenance];
+
+    /// `writer` or `maintenance`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Role::Writer => "writer",
+            Role::Maintenance => "maintenance",
+        }
+    }
+}
+
+impl Serialize for Role {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u8(*self as u8)
+    }
+}
+
+impl<'de> Deserialize<'de> for Role {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match i64::deserialize(deserializer)? {
+            0 => Ok(Role::Writer),
+            1 => Ok(Role::Maintenance),
+            other => Err(serde::de::Error::custom(format_args!("unknown role {other}"))),
+        }
+    }
+}
+
+/// One claim of a role. Epoch and owner together say whose it is: two processes may find the same epoch free.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FenceToken {
+    /// One above that of the owner before; the first is 1.
+    pub epoch: u64,
+    /// Name of the owner, with a random part.
+    pub owner: String,
+    /// When it was claimed, by the owner's clock.
+    pub claimed_at: Timestamp,
+}

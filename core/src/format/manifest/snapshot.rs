@@ -1,0 +1,89 @@
+//! The whole state at one slot.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::json::{self, is_zero, null_when_empty};
+use super::{FenceToken, MAX_SNAPSHOT_BYTES, SstMeta};
+use crate::error::Result;
+
+/// Tables that are disjoint and sorted by their first key, made by one compaction.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SortedRun {
+    /// Counter of the database.
+    pub id: u32,
+    /// Its tables.
+    #[serde(with = "null_when_empty")]
+    pub ssts: Vec<Arc<SstMeta>>,
+}
+
+/// A manifest state as it is stored. Readers turn it into a state; see `manifest::State`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Snapshot {
+    /// 2 as written; 1 is read too. Says nothing.
+    pub version: i64,
+    /// Lower bound of the next table's epoch.
+    pub next_epoch: u64,
+    /// The last slot that it contains.
+    pub log_seq: u64,
+    /// Read, and never written by us or the original.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub writer_fence: Option<FenceToken>,
+    /// Read, and never written by us or the original.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compactor_fence: Option<FenceToken>,
+    /// Flushed tables, newest first; they may overlap.
+    #[serde(rename = "l0_ssts", with = "null_when_empty", skip_serializing_if = "Vec::is_empty")]
+    pub l0: Vec<Arc<SstMeta>>,
+    /// Sorted runs, the front one first.
+    #[serde(rename = "sorted_runs", with = "null_when_empty", skip_serializing_if = "Vec::is_empty")]
+    pub runs: Vec<SortedRun>,
+    /// Id of the next run.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub next_sorted_run_id: u32,
+    /// Nobody reads it; the original's decoder expects an object.
+    compaction_config: NoConfig,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct NoConfig {}
+
+impl Default for Snapshot {
+    fn default() -> Self {
+        Snapshot {
+            version: 2,
+            next_epoch: 1,
+            log_seq: 0,
+            writer_fence: None,
+            compactor_fence: None,
+            l0: Vec::new(),
+            runs: Vec::new(),
+            next_sorted_run_id: 0,
+            compaction_config: NoConfig {},
+        }
+    }
+}
+
+impl Snapshot {
+    /// Reads `manifest/snapshots/<id>.manifest`; an empty body is an error as any other that is no document.
+    pub fn decode(object: &str, bytes: &[u8]) -> Result<Snapshot> {
+        let snapshot: Snapshot = json::decode(object, "a snapshot", bytes, MAX_SNAPSHOT_BYTES)?;
+        snapshot.check(object)?;
+        Ok(snapshot)
+    }
+
+    /// The stored form, with its checksum.
+    pub fn encode(&self) -> Bytes {
+        json::encode_sealed(self)
+    }
+
+    pub(crate) fn check(&self, object: &str) -> Result<()> {
+        let of_runs = self.runs.iter().flat_map(|run| &run.ssts);
+        self.l0.iter().chain(of_runs).try_for_each(|sst| sst.check(object))
+    }
+}
