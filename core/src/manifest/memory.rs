@@ -1,0 +1,112 @@
+//! The manifest in a page of memory: for tests, and for databases that live as long as their process.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+
+use super::storage::{CurrentRead, ManifestStorage};
+use crate::error::{Error, Result};
+use crate::format::layout::Layout;
+use crate::host::Version;
+use crate::maybe::BoxFuture;
+
+#[derive(Default)]
+struct Documents {
+    writes: u64,
+    current: Option<(Bytes, u64)>,
+    log: BTreeMap<u64, Bytes>,
+    snapshots: BTreeMap<String, Bytes>,
+}
+
+/// A [`ManifestStorage`] in memory.
+pub struct MemoryManifest {
+    layout: Layout,
+    documents: Mutex<Documents>,
+}
+
+impl MemoryManifest {
+    /// An empty one; `layout` only names objects in errors.
+    pub fn new(layout: Layout) -> MemoryManifest {
+        MemoryManifest { layout, documents: Mutex::default() }
+    }
+
+    fn documents(&self) -> MutexGuard<'_, Documents> {
+        // A poisoned lock means a panic between two plain assignments; the maps themselves are whole.
+        self.documents.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn version(n: u64) -> Version {
+    Version::new(format!("m{n}"))
+}
+
+impl ManifestStorage for MemoryManifest {
+    fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    fn read_current<'a>(&'a self, if_none_match: Option<Version>) -> BoxFuture<'a, Result<CurrentRead>> {
+        Box::pin(async move {
+            let object = self.layout.current();
+            let found = self.documents().current.clone();
+            let (bytes, n) = found.ok_or_else(|| Error::NotFound { object: object.clone() })?;
+            if if_none_match == Some(version(n)) {
+                return Err(Error::NotModified { object });
+            }
+            Ok(CurrentRead { bytes, version: version(n), last_modified_ms: None })
+        })
+    }
+
+    fn write_current<'a>(&'a self, body: Bytes, expected: Option<Version>) -> BoxFuture<'a, Result<Version>> {
+        Box::pin(async move {
+            let mut documents = self.documents();
+            if documents.current.as_ref().map(|(_, n)| version(*n)) != expected {
+                return Err(Error::Precondition { object: self.layout.current() });
+            }
+            documents.writes += 1;
+            let n = documents.writes;
+            documents.current = Some((body, n));
+            Ok(version(n))
+        })
+    }
+
+    fn read_log<'a>(&'a self, slot: u64) -> BoxFuture<'a, Result<Bytes>> {
+        Box::pin(async move {
+            let found = self.documents().log.get(&slot).cloned();
+            found.ok_or_else(|| Error::NotFound { object: self.layout.log(slot) })
+        })
+    }
+
+    fn write_log<'a>(&'a self, slot: u64, body: Bytes) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            let mut documents = self.documents();
+            if documents.log.contains_key(&slot) {
+                return Err(Error::Precondition { object: self.layout.log(slot) });
+            }
+            documents.log.insert(slot, body);
+            Ok(())
+        })
+    }
+
+    fn list_log<'a>(&'a self, after: u64) -> BoxFuture<'a, Result<Vec<u64>>> {
+        Box::pin(async move {
+            let documents = self.documents();
+            Ok(documents.log.range(after.saturating_add(1)..).map(|(slot, _)| *slot).collect())
+        })
+    }
+
+    fn read_snapshot<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Bytes>> {
+        Box::pin(async move {
+            let found = self.documents().snapshots.get(id).cloned();
+            found.ok_or_else(|| Error::NotFound { object: self.layout.snapshot(id) })
+        })
+    }
+
+    fn write_snapshot<'a>(&'a self, id: &'a str, body: Bytes) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            self.documents().snapshots.insert(id.to_owned(), body);
+            Ok(())
+        })
+    }
+}
