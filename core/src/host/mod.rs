@@ -3,6 +3,7 @@
 //! Everything that the engine cannot do itself comes through this door: objects ([`ObjectStore`]), and time, sleep and
 //! randomness ([`Host`]). The simulation is a host too.
 
+mod backoff;
 mod clock;
 mod cost;
 mod memory;
@@ -12,6 +13,7 @@ mod store;
 #[cfg(test)]
 pub(crate) mod testing;
 
+pub use backoff::Backoff;
 pub use clock::Host;
 pub use cost::{Cost, PriceList};
 pub use memory::{MAX_LIST_PAGE, MemoryStore};
