@@ -8,6 +8,7 @@
 
 pub mod executor;
 pub mod host;
+pub mod replay;
 pub mod rng;
 pub mod store;
 pub mod trace;
