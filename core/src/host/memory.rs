@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 
 use bytes::{Bytes, BytesMut};
 
@@ -18,8 +19,9 @@ pub const MAX_LIST_PAGE: usize = 1000;
 
 /// An object store that forgets everything when it is dropped.
 ///
-/// It is strongly consistent, decides every condition atomically, and answers at once. Versions come from a counter, so
-/// no version ever comes back, not even for content that does. Clones share the objects, so several databases (or a
+/// It is strongly consistent and decides every condition atomically. A request is answered when it is polled again, so
+/// that requests which are made together do overlap, as they would anywhere else. Versions come from a counter, so no
+/// version ever comes back, not even for content that does. Clones share the objects, so several databases (or a
 /// writer and a reader "in different processes") may use one store. Safe for any number of threads.
 #[derive(Clone)]
 pub struct MemoryStore {
@@ -125,11 +127,15 @@ impl MemoryStore {
 
 impl ObjectStore for MemoryStore {
     fn get<'a>(&'a self, key: &'a str, options: GetOptions) -> BoxFuture<'a, Result<GetResult>> {
-        Box::pin(async move { self.read(key, options) })
+        Box::pin(async move {
+            travel().await;
+            self.read(key, options)
+        })
     }
 
     fn head<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<ObjectMeta>> {
         Box::pin(async move {
+            travel().await;
             self.lock().by_key.get(key).map(|object| object.meta(key)).ok_or_else(|| not_found(key))
         })
     }
@@ -140,22 +146,30 @@ impl ObjectStore for MemoryStore {
         body: Bytes,
         condition: PutCondition,
     ) -> BoxFuture<'a, Result<Version>> {
-        Box::pin(async move { self.write(key, body, &condition) })
+        Box::pin(async move {
+            travel().await;
+            self.write(key, body, &condition)
+        })
     }
 
     fn put_multipart<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Box<dyn MultipartUpload>>> {
         Box::pin(async move {
+            travel().await;
             let upload = Upload { store: self.clone(), key: key.to_owned(), parts: Arc::default(), begun: 0 };
             Ok(Box::new(upload) as Box<dyn MultipartUpload>)
         })
     }
 
     fn list<'a>(&'a self, prefix: &'a str, start_after: Option<&'a str>) -> BoxFuture<'a, Result<ListPage>> {
-        Box::pin(async move { Ok(self.page(prefix, start_after)) })
+        Box::pin(async move {
+            travel().await;
+            Ok(self.page(prefix, start_after))
+        })
     }
 
     fn delete<'a>(&'a self, keys: &'a [String]) -> BoxFuture<'a, Result<Vec<Result<()>>>> {
         Box::pin(async move {
+            travel().await;
             let mut objects = self.lock();
             for key in keys {
                 objects.by_key.remove(key);
@@ -179,6 +193,7 @@ impl MultipartUpload for Upload {
         self.begun += 1;
         let parts = self.parts.clone();
         Box::pin(async move {
+            travel().await;
             let mut parts = parts.lock().unwrap_or_else(PoisonError::into_inner);
             if parts.len() <= number {
                 parts.resize(number + 1, None);
@@ -190,6 +205,7 @@ impl MultipartUpload for Upload {
 
     fn complete(self: Box<Self>) -> BoxFuture<'static, Result<Version>> {
         Box::pin(async move {
+            travel().await;
             let mut body = BytesMut::new();
             {
                 let parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
@@ -208,6 +224,19 @@ impl MultipartUpload for Upload {
     fn abort(self: Box<Self>) -> BoxFuture<'static, Result<()>> {
         Box::pin(async move { Ok(()) })
     }
+}
+
+/// The way to the store and back: lets whatever else is ready run once.
+async fn travel() {
+    let mut on_the_way = true;
+    std::future::poll_fn(|cx| {
+        if std::mem::take(&mut on_the_way) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(())
+    })
+    .await;
 }
 
 fn not_found(key: &str) -> Error {

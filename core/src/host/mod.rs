@@ -9,6 +9,8 @@ mod cost;
 mod memory;
 mod meter;
 mod moment;
+mod probe;
+mod retry;
 mod store;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -19,6 +21,8 @@ pub use cost::{Cost, PriceList};
 pub use memory::{MAX_LIST_PAGE, MemoryStore};
 pub use meter::{Meter, Metered, Span};
 pub use moment::Moment;
+pub use probe::probe;
+pub use retry::{Fetched, MAX_WHOLE_BYTES, Requests, RetryPolicy};
 pub use store::{
     Body, GetOptions, GetResult, ListPage, MultipartUpload, ObjectMeta, ObjectStore, PutCondition, Version,
 };

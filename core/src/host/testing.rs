@@ -1,13 +1,14 @@
 //! A clock that only tests turn.
 
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::Duration;
 
 use super::Host;
 use crate::maybe::BoxFuture;
 
-/// Time stands still except in `sleep`, which passes at once and moves it; "random" bytes come from a fixed seed.
-/// Clones are one clock.
+/// Time stands still except in `sleep`, which moves it as soon as everything else had many turns to go on without it;
+/// "random" bytes come from a fixed seed. Clones are one clock.
 #[derive(Clone)]
 pub(crate) struct VirtualClock(Arc<Mutex<Inner>>);
 
@@ -47,7 +48,15 @@ impl Host for VirtualClock {
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
         let clock = self.clone();
-        // Inside the future: time moves when somebody waits, not when the sleep is made.
-        Box::pin(async move { clock.0.lock().unwrap().now_ns += duration.as_nanos() as u64 })
+        let mut turns = 100;
+        Box::pin(std::future::poll_fn(move |cx| {
+            if turns > 0 {
+                turns -= 1;
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            clock.0.lock().unwrap().now_ns += duration.as_nanos() as u64;
+            Poll::Ready(())
+        }))
     }
 }
