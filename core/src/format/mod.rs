@@ -10,5 +10,6 @@ pub mod gc;
 pub mod ksuid;
 pub mod layout;
 pub mod manifest;
+pub mod sst;
 pub mod time;
 pub mod value;

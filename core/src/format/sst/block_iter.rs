@@ -1,0 +1,326 @@
+//! Iteration over a data block: forwards by decoding the next entry, backwards from a list of one restart interval.
+
+use bytes::Bytes;
+
+use super::block::Block;
+use super::internal_key::{self, Kind, TRAILER};
+use super::row::Row;
+use crate::{Error, Result};
+
+/// Iterates over the entries of a [`Block`], in both directions: user keys ascending, of one key the newest version first.
+///
+/// A key buffer is the only memory of a forward scan, and it is kept from entry to entry, and from block to block
+/// ([`BlockIter::reset`]). Without a position every accessor gives something empty. After an error the iterator has no
+/// position; it never panics, whatever the block says.
+#[derive(Debug, Clone)]
+pub struct BlockIter {
+    block: Block,
+    /// Internal key of the current entry, empty without a position.
+    key: Vec<u8>,
+    trailer: u64,
+    kind: Kind,
+    valid: bool,
+    entry_at: u32,
+    value_at: u32,
+    entry_end: u32,
+    /// The entries of one restart interval, first to last, while moving backwards.
+    back: Vec<BackRow>,
+    /// The place of the current entry in `back`, while that list is of use.
+    back_position: Option<u32>,
+}
+
+/// An entry in the list of an interval. Its key is put together from the entries before it when it is reached, so that
+/// the list stays small even for blocks that share much.
+#[derive(Debug, Clone, Copy)]
+struct BackRow {
+    at: u32,
+    row: Row,
+}
+
+impl BlockIter {
+    pub(super) fn new(block: Block) -> BlockIter {
+        BlockIter {
+            block,
+            key: Vec::new(),
+            trailer: 0,
+            kind: Kind::Delete,
+            valid: false,
+            entry_at: 0,
+            value_at: 0,
+            entry_end: 0,
+            back: Vec::new(),
+            back_position: None,
+        }
+    }
+
+    /// Takes another block and keeps the buffers: a scan over many blocks allocates nothing per block. No position then.
+    pub fn reset(&mut self, block: Block) {
+        self.block = block;
+        self.clear();
+    }
+
+    /// The block that it walks.
+    pub fn block(&self) -> &Block {
+        &self.block
+    }
+
+    /// True while it stands on an entry.
+    #[inline]
+    pub fn valid(&self) -> bool {
+        self.valid
+    }
+
+    /// The user key of the entry.
+    #[inline]
+    pub fn user_key(&self) -> &[u8] {
+        self.key.get(..self.key.len().saturating_sub(TRAILER)).unwrap_or_default()
+    }
+
+    /// The sequence of the entry.
+    #[inline]
+    pub fn sequence(&self) -> u64 {
+        self.trailer >> 8
+    }
+
+    /// What the entry does.
+    #[inline]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The stored value, as a slice that keeps the block alive.
+    #[inline]
+    pub fn value(&self) -> Bytes {
+        if !self.valid {
+            return Bytes::new();
+        }
+        self.block.rows.data.slice(self.value_at as usize..self.entry_end as usize)
+    }
+
+    /// The stored value, borrowed.
+    #[inline]
+    pub fn value_slice(&self) -> &[u8] {
+        self.block.rows.data.get(self.value_at as usize..self.entry_end as usize).unwrap_or_default()
+    }
+
+    /// Moves to the first entry. False in an empty block.
+    pub fn seek_to_first(&mut self) -> Result<bool> {
+        self.clear();
+        self.read(0)
+    }
+
+    /// Moves to the last entry. False in an empty block.
+    pub fn seek_to_last(&mut self) -> Result<bool> {
+        self.clear();
+        let last = self.block.rows.restarts - 1;
+        self.list_interval(last, self.block.rows.entries_end)?;
+        self.land_on_last()
+    }
+
+    /// Moves to the first entry whose user key is `user_key` or above. False where there is none.
+    pub fn seek_ge(&mut self, user_key: &[u8]) -> Result<bool> {
+        self.clear();
+        let restart = self.last_restart_below(user_key)?.unwrap_or(0);
+        let mut found = self.read(self.block.rows.restart(restart))?;
+        while found && self.user_key() < user_key {
+            found = self.read(self.entry_end)?;
+        }
+        Ok(found)
+    }
+
+    /// Moves to the last entry whose user key is below `user_key`. False where there is none.
+    pub fn seek_lt(&mut self, user_key: &[u8]) -> Result<bool> {
+        self.clear();
+        let Some(restart) = self.last_restart_below(user_key)? else {
+            return Ok(false);
+        };
+        let mut found = self.read(self.block.rows.restart(restart))?;
+        while found && self.user_key() < user_key {
+            self.push_back_row()?;
+            found = self.read(self.entry_end)?;
+        }
+        self.land_on_last()
+    }
+
+    /// Moves to the next entry. False behind the last one, and without a position.
+    #[inline]
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "an entry is borrowed from the iterator, and moving can fail"
+    )]
+    pub fn next(&mut self) -> Result<bool> {
+        if !self.valid {
+            return Ok(false);
+        }
+        self.back_position = None;
+        self.read(self.entry_end)
+    }
+
+    /// Moves to the previous entry. False before the first one, and without a position.
+    pub fn prev(&mut self) -> Result<bool> {
+        if !self.valid {
+            return Ok(false);
+        }
+        if let Some(position) = self.back_position.filter(|&position| position > 0) {
+            return self.land(position - 1);
+        }
+        let at = self.entry_at;
+        self.clear();
+        if at == 0 {
+            return Ok(false);
+        }
+        let rows = &self.block.rows;
+        let restart = last_where(rows.restarts, |i| Ok(rows.restart(i) < at))?.unwrap_or(0);
+        self.list_interval(restart, at)?;
+        self.land_on_last()
+    }
+
+    /// Decodes the entry at `at`, which follows the one whose key is in the buffer.
+    #[inline]
+    fn read(&mut self, at: u32) -> Result<bool> {
+        let rows = &self.block.rows;
+        if at >= rows.entries_end {
+            self.clear();
+            return Ok(false);
+        }
+        let entries = rows.entries();
+        let Some(row) = Row::read(entries, at).filter(|row| row.shared as usize <= self.key.len()) else {
+            return Err(self.corrupt_entry(at));
+        };
+        self.key.truncate(row.shared as usize);
+        self.key.extend_from_slice(row.unshared(entries));
+        self.stand(at, row)
+    }
+
+    /// Takes the entry whose key is in the buffer as the current one.
+    #[inline]
+    fn stand(&mut self, at: u32, row: Row) -> Result<bool> {
+        let Some((_, trailer)) = internal_key::split(&self.key) else {
+            return Err(self.corrupt_entry(at));
+        };
+        let kind = match internal_key::kind_of(trailer) {
+            Ok(kind) => kind,
+            Err(foreign) => {
+                self.clear();
+                let object = self.block.object.to_string();
+                return Err(Error::Unsupported {
+                    object,
+                    what: format!("{foreign} in the block at {}", self.block.offset),
+                });
+            }
+        };
+        self.trailer = trailer;
+        self.kind = kind;
+        self.entry_at = at;
+        self.value_at = row.value_at;
+        self.entry_end = row.end;
+        self.valid = true;
+        Ok(true)
+    }
+
+    /// The last restart whose user key is below `user_key`; its key is compared where it lies.
+    fn last_restart_below(&mut self, user_key: &[u8]) -> Result<Option<u32>> {
+        let rows = &self.block.rows;
+        if rows.entries_end == 0 {
+            return Ok(None);
+        }
+        let entries = rows.entries();
+        let found = last_where(rows.restarts, |i| {
+            let at = rows.restart(i);
+            let row = Row::read(entries, at).filter(|row| row.shared == 0);
+            let key = row.and_then(|row| internal_key::split(row.unshared(entries)));
+            key.map(|(key, _)| key < user_key).ok_or(at)
+        });
+        found.map_err(|at| self.corrupt_entry(at))
+    }
+
+    /// Lists the entries from a restart to the one that ends at `end`.
+    fn list_interval(&mut self, restart: u32, end: u32) -> Result<()> {
+        self.back.clear();
+        let mut found =
+            self.block.rows.restart(restart) < end && self.read(self.block.rows.restart(restart))?;
+        while found {
+            self.push_back_row()?;
+            found = self.entry_end < end && self.read(self.entry_end)?;
+        }
+        Ok(())
+    }
+
+    fn push_back_row(&mut self) -> Result<()> {
+        let at = self.entry_at;
+        match Row::read(self.block.rows.entries(), at) {
+            Some(row) => {
+                self.back.push(BackRow { at, row });
+                Ok(())
+            }
+            None => Err(self.corrupt_entry(at)),
+        }
+    }
+
+    fn land_on_last(&mut self) -> Result<bool> {
+        match self.back.len().checked_sub(1) {
+            Some(last) => self.land(last as u32),
+            None => {
+                self.clear();
+                Ok(false)
+            }
+        }
+    }
+
+    /// Stands on an entry of the list. Its key is filled from the end: each earlier entry gives the bytes that all entries
+    /// after it share with it.
+    fn land(&mut self, position: u32) -> Result<bool> {
+        let entries = self.block.rows.entries();
+        let Some(listed) = self.back.get(..=position as usize) else {
+            return Ok(false);
+        };
+        let Some(&BackRow { at, row }) = listed.last() else {
+            return Ok(false);
+        };
+        self.key.resize((row.shared + (row.value_at - row.key_at)) as usize, 0);
+        let mut missing = self.key.len();
+        for BackRow { row, .. } in listed.iter().rev() {
+            let shared = row.shared as usize;
+            if shared < missing {
+                let own = row.unshared(entries).get(..missing - shared);
+                if let (Some(own), Some(target)) = (own, self.key.get_mut(shared..missing)) {
+                    target.copy_from_slice(own);
+                }
+                missing = shared;
+            }
+        }
+        self.back_position = Some(position);
+        self.stand(at, row)
+    }
+
+    fn clear(&mut self) {
+        self.valid = false;
+        self.key.clear();
+        self.trailer = 0;
+        self.value_at = 0;
+        self.entry_end = 0;
+        self.back.clear();
+        self.back_position = None;
+    }
+
+    #[cold]
+    fn corrupt_entry(&mut self, at: u32) -> Error {
+        self.clear();
+        let found = format!("bytes at {at} of the block that are none");
+        Error::corrupt(&self.block.object, self.block.offset, "a row entry with an internal key", found)
+    }
+}
+
+/// The last of `0..count` for which `below` holds, where it holds for a prefix of them.
+fn last_where<E>(count: u32, below: impl Fn(u32) -> Result<bool, E>) -> Result<Option<u32>, E> {
+    let (mut low, mut high) = (0, count);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if below(middle)? {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    Ok(low.checked_sub(1))
+}
