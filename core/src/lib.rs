@@ -10,6 +10,7 @@
 pub mod error;
 pub mod format;
 pub mod host;
+pub mod manifest;
 pub mod maybe;
 
 pub use error::{Error, ErrorKind, Result};

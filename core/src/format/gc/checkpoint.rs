@@ -78,6 +78,11 @@ impl GcCheckpoint {
 
     /// The stored form, with its checksum.
     pub fn encode(&self) -> Bytes {
-        json::encode_sealed(self)
+        json::seal(self.encode_plain())
+    }
+
+    /// The stored form without a checksum: what the original would write.
+    pub fn encode_plain(&self) -> Vec<u8> {
+        json::encode_plain(self)
     }
 }

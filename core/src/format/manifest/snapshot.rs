@@ -20,6 +20,14 @@ pub struct SortedRun {
     pub ssts: Vec<Arc<SstMeta>>,
 }
 
+impl SortedRun {
+    /// True where the tables are sorted by key and do not overlap. Nobody may rely on it unasked: where it does not hold, each
+    /// table is to be read as a source of its own.
+    pub fn is_disjoint(&self) -> bool {
+        self.ssts.windows(2).all(|pair| pair[0].max_key < pair[1].min_key)
+    }
+}
+
 /// A manifest state as it is stored. Readers turn it into a state; see `manifest::State`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -79,7 +87,12 @@ impl Snapshot {
 
     /// The stored form, with its checksum.
     pub fn encode(&self) -> Bytes {
-        json::encode_sealed(self)
+        json::seal(self.encode_plain())
+    }
+
+    /// The stored form without a checksum: what the original would write.
+    pub fn encode_plain(&self) -> Vec<u8> {
+        json::encode_plain(self)
     }
 
     pub(crate) fn check(&self, object: &str) -> Result<()> {
