@@ -12,5 +12,7 @@ pub mod format;
 pub mod host;
 pub mod manifest;
 pub mod maybe;
+#[cfg(feature = "write")]
+pub mod write;
 
 pub use error::{Error, ErrorKind, Result};

@@ -5,6 +5,7 @@
 //! [`crate::Error::Corrupt`] that names the object and, where there is one, the offset.
 
 pub mod blob;
+pub mod blob_list;
 pub mod bloom;
 pub mod gc;
 pub mod ksuid;
