@@ -63,10 +63,33 @@ pub(super) fn is_ours(owner: &str) -> bool {
 }
 
 impl Publisher {
-    /// Claims `role` in the database that `view` (read just now) shows.
+    /// Looks, where there is no CURRENT, whether there is a log: one entry is a first claim that died half way, which the
+    /// claim will help; more is a database that lost its CURRENT, and an error. Returns the view to claim from.
     ///
-    /// Cost: two requests in series; one LIST more where there is no database yet; two or three more to take a role from
-    /// an original. Afterwards [`Publisher::view`] is the state that counters are seeded from.
+    /// Cost: one LIST without CURRENT, else nothing.
+    pub async fn prepare_claim(
+        storage: &dyn ManifestStorage,
+        host: &dyn Host,
+        view: ManifestView,
+    ) -> Result<ManifestView> {
+        if view.exists() {
+            return Ok(view);
+        }
+        let slots = storage.list_log(0).await?;
+        let Some(last) = slots.last().filter(|slot| **slot > 1) else { return Ok(view) };
+        // Somebody may have made the database while we looked.
+        let (again, _) = view.refresh(storage, host).await?;
+        if again.exists() {
+            return Ok(again);
+        }
+        let object = storage.layout().current();
+        let expected = format!("CURRENT, for the log has {} entries up to slot {last}", slots.len());
+        Err(Error::corrupt(&object, None, expected, "no such object"))
+    }
+
+    /// Claims `role` in the database that `view` (read just now, see [`Publisher::prepare_claim`]) shows.
+    ///
+    /// Cost: two requests in series; two or three more to take a role from an original. Afterwards [`Publisher::view`] is the state that counters are seeded from.
     ///
     /// Errors: `Fenced` without `takeover` where the role is held. A claim that fails for want of a store may still
     /// succeed later; that fences its predecessor and harms nothing else.
@@ -99,9 +122,6 @@ impl Publisher {
             previous: None,
         };
         publisher.owner = format!("{}~{}", options.owner, publisher.new_id().0);
-        if !publisher.view.exists() {
-            publisher.check_no_lost_current().await?;
-        }
         if let Some(fence) = publisher.view.current.fence(role)
             && !options.takeover
         {
@@ -117,25 +137,11 @@ impl Publisher {
         }
     }
 
-    /// A log without CURRENT: one entry is a first claim that died half way; more is a database that lost its CURRENT.
-    async fn check_no_lost_current(&mut self) -> Result<()> {
-        let slots = self.storage.list_log(0).await?;
-        let Some(last) = slots.last().filter(|slot| **slot > 1) else { return Ok(()) };
-        // Somebody may have made the database while we looked.
-        self.refresh().await?;
-        if self.view.exists() {
-            return Ok(());
-        }
-        let object = self.storage.layout().current();
-        let expected = format!("CURRENT, for the log has {} entries up to slot {last}", slots.len());
-        Err(Error::corrupt(&object, None, expected, "no such object"))
-    }
-
     pub(super) fn build_claim(&mut self) -> Result<Step> {
         let fence = self.view.current.fence(self.role).cloned();
         let step = self.pending()?.claim;
         match step {
-            Some(ClaimStep::Second | ClaimStep::Repeat) if !self.owns(&self.view.current.clone()) => {
+            Some(ClaimStep::Second | ClaimStep::Repeat) if !self.owns(&self.view.current) => {
                 if step == Some(ClaimStep::Repeat) {
                     return Ok(Step::Failed(self.fenced()));
                 }
@@ -202,10 +208,11 @@ impl Publisher {
 
     /// A claim entry is covered; the claim holds if CURRENT shows it.
     pub(super) fn claim_committed(&mut self, entry: LogEntry) -> Result<Step> {
-        match self.pending()?.claim {
+        let step = self.pending()?.claim;
+        match step {
             Some(ClaimStep::Predecessor) => self.next_claim(Some(ClaimStep::Claim)),
             Some(ClaimStep::Repeat) => self.next_claim(None),
-            _ if self.owns(&self.view.current.clone()) => {
+            _ if self.owns(&self.view.current) => {
                 Ok(Step::Done(Attempt::Committed(Published { slot: entry.seq, entry })))
             }
             _ => self.next_claim(Some(ClaimStep::Claim)),

@@ -8,7 +8,7 @@ use crate::host::{Host, Moment};
 use crate::manifest::state::State;
 
 /// An upload is relied on for this long; then its table is uploaded again under a new id (orphan GC may take it after a day).
-pub const MAX_UPLOAD_AGE_MS: u64 = 12 * 3_600_000;
+pub(super) const MAX_UPLOAD_AGE_MS: u64 = 12 * 3_600_000;
 
 /// Something that the entry relies on and that must not be older than a limit when its slot is put.
 #[derive(Debug, Clone, Copy)]

@@ -44,7 +44,8 @@ impl Publisher {
         Error::Fenced { role: self.role.name(), holder, epoch }
     }
 
-    pub(super) async fn refresh(&mut self) -> Result<()> {
+    /// Reads the base again if it changed: one conditional GET. What depends on the state is planned from it.
+    pub async fn refresh(&mut self) -> Result<()> {
         (self.view, _) = self.view.refresh(self.storage.as_ref(), self.host.as_ref()).await?;
         Ok(())
     }
