@@ -180,7 +180,7 @@ impl BlockIter {
     fn read(&mut self, at: u32) -> Result<bool> {
         let rows = &self.block.rows;
         if at >= rows.entries_end {
-            self.clear();
+            self.leave();
             return Ok(false);
         }
         let entries = rows.entries();
@@ -293,13 +293,19 @@ impl BlockIter {
         self.stand(at, row)
     }
 
+    /// Gives up position and list.
     fn clear(&mut self) {
+        self.leave();
+        self.back.clear();
+    }
+
+    /// Gives up the position; a list that is being made stays.
+    fn leave(&mut self) {
         self.valid = false;
         self.key.clear();
         self.trailer = 0;
         self.value_at = 0;
         self.entry_end = 0;
-        self.back.clear();
         self.back_position = None;
     }
 
