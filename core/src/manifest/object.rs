@@ -4,8 +4,9 @@ use bytes::Bytes;
 
 use super::storage::{CurrentRead, ManifestStorage};
 use crate::error::{Error, Result};
+use crate::format::ksuid::Ksuid;
 use crate::format::layout::Layout;
-use crate::host::{PutCondition, Requests, Version};
+use crate::host::{PutCondition, Requests, Version, probe};
 use crate::maybe::BoxFuture;
 
 /// A [`ManifestStorage`] under a prefix of an object store. The store must decide conditional puts (see
@@ -25,6 +26,15 @@ impl ObjectManifest {
 impl ManifestStorage for ObjectManifest {
     fn layout(&self) -> &Layout {
         &self.layout
+    }
+
+    fn prove<'a>(&'a self) -> BoxFuture<'a, Result<()>> {
+        let new_name = move || {
+            let mut random = [0; 16];
+            self.requests.host.fill_random(&mut random);
+            self.layout.probe(&Ksuid::new(self.requests.host.now_unix_ns(), random))
+        };
+        Box::pin(probe(&self.requests, new_name))
     }
 
     fn read_current<'a>(&'a self, if_none_match: Option<Version>) -> BoxFuture<'a, Result<CurrentRead>> {

@@ -30,6 +30,12 @@ pub trait ManifestStorage: MaybeSend + MaybeSync + 'static {
     /// The layout in whose terms errors name objects.
     fn layout(&self) -> &Layout;
 
+    /// Proves that this place decides the two conditional writes, and that a missing name is "not found". Asked once, before
+    /// the first write to a prefix that holds no database of ours. In an object store: 6 requests in 4 rounds.
+    ///
+    /// Errors: `Unsupported`, naming what is ignored; `Permission`.
+    fn prove<'a>(&'a self) -> BoxFuture<'a, Result<()>>;
+
     /// Reads CURRENT: one request. Errors: `NotFound`; `NotModified` where it still has the version `if_none_match`.
     fn read_current<'a>(&'a self, if_none_match: Option<Version>) -> BoxFuture<'a, Result<CurrentRead>>;
 

@@ -149,6 +149,10 @@ impl ManifestStorage for Faulty {
         self.inner.layout()
     }
 
+    fn prove<'a>(&'a self) -> BoxFuture<'a, Result<()>> {
+        self.inner.prove()
+    }
+
     fn read_current<'a>(&'a self, if_none_match: Option<Version>) -> BoxFuture<'a, Result<CurrentRead>> {
         self.count("get current");
         Box::pin(async move {
