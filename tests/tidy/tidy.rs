@@ -1,6 +1,8 @@
 //! The rules of this repository that a compiler does not check: sizes, layout, what core may depend on, reasons beside
 //! exceptions. Each test names the file and the line, and says what to do.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
