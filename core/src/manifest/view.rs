@@ -135,7 +135,7 @@ impl Read {
         host: &dyn Host,
         known: Option<&Replay>,
     ) -> Result<ManifestView> {
-        loop {
+        for _ in 0..MAX_READS {
             let missing = match replay(storage, &self.current, known).await {
                 Ok(replay) => {
                     let view = ManifestView {
@@ -164,8 +164,14 @@ impl Read {
             }
             self = again;
         }
+        let limit_ms = self.current.max_view_age_ms.unwrap_or(DEFAULT_MAX_VIEW_AGE_MS);
+        Err(Error::ViewExpired { age_ms: self.read_at.elapsed_ms(host), limit_ms })
     }
 }
+
+/// So often CURRENT is read anew because the window moved, or its view became too old, while its objects were read. A CURRENT
+/// that allows views no time at all must end in an error.
+const MAX_READS: u32 = 8;
 
 /// The state that `current` stands for; from `known` where it reaches far enough.
 async fn replay(storage: &dyn ManifestStorage, current: &Current, known: Option<&Replay>) -> Result<Replay> {
