@@ -28,13 +28,22 @@ impl Publisher {
         if current.feed_floor_seq.is_some_and(|floor| floor <= slot) {
             let object = self.storage.layout().log(slot);
             let Some(raw) = read else {
-                return Err(Error::corrupt(&object, None, "a log entry above the feed floor", "no such object"));
+                return Err(Error::corrupt(
+                    &object,
+                    None,
+                    "a log entry above the feed floor",
+                    "no such object",
+                ));
             };
             let entry = crate::format::manifest::LogEntry::decode(&object, slot, &raw)?;
             return if entry.id == self.pending()?.id { self.committed(entry) } else { self.start_over() };
         }
         if !self.owns(&current) {
-            return Ok(Step::Failed(unknown(&draft, "its log entry is gone and the role too".to_owned(), false)));
+            return Ok(Step::Failed(unknown(
+                &draft,
+                "its log entry is gone and the role too".to_owned(),
+                false,
+            )));
         }
         let committed = match &draft.op {
             Op::AddSstable(meta) => current.next_sequence.is_some_and(|next| next > meta.seq_hi),

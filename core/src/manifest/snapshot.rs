@@ -17,7 +17,8 @@ impl Publisher {
         let entries = current.next_seq.saturating_sub(current.log_seq_start);
         let inline: usize = current.inline_log.iter().map(|entry| entry.bytes.len()).sum();
         let left_out = entries.saturating_sub(current.inline_log.len() as u64) as usize;
-        entries > WINDOW_MAX_ENTRIES || inline + left_out.saturating_mul(LEFT_OUT_ENTRY_BYTES) > WINDOW_MAX_BYTES
+        entries > WINDOW_MAX_ENTRIES
+            || inline + left_out.saturating_mul(LEFT_OUT_ENTRY_BYTES) > WINDOW_MAX_BYTES
     }
 
     /// Writes a snapshot of the base's state and makes CURRENT begin at it: two requests in series. Returns whether CURRENT

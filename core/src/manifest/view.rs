@@ -74,7 +74,11 @@ impl ManifestView {
     ///
     /// Cost: one conditional GET; nothing more where nothing changed or where the new entries are inline. Returns the
     /// view (with its time renewed) and whether it changed.
-    pub async fn refresh(&self, storage: &dyn ManifestStorage, host: &dyn Host) -> Result<(ManifestView, bool)> {
+    pub async fn refresh(
+        &self,
+        storage: &dyn ManifestStorage,
+        host: &dyn Host,
+    ) -> Result<(ManifestView, bool)> {
         let read_at = Moment::now(host);
         match Read::current(storage, host, self.version.clone()).await {
             Err(Error::NotModified { .. }) => Ok((ManifestView { read_at, ..self.clone() }, false)),
@@ -185,7 +189,8 @@ async fn replay(storage: &dyn ManifestStorage, current: &Current, known: Option<
         }
     }
     let (snapshot, entries) =
-        try_join(read_snapshot(storage, current), read_entries(storage, current, current.log_seq_start)).await?;
+        try_join(read_snapshot(storage, current), read_entries(storage, current, current.log_seq_start))
+            .await?;
     Replay::full(current, snapshot, &entries)
 }
 
@@ -203,7 +208,12 @@ async fn read_entries(storage: &dyn ManifestStorage, current: &Current, from: u6
     let layout = storage.layout();
     if current.next_seq.saturating_sub(from) > MAX_WINDOW {
         let found = format!("{} entries from {from}", current.next_seq - from);
-        return Err(Error::corrupt(&layout.current(), None, format!("a window of at most {MAX_WINDOW} entries"), found));
+        return Err(Error::corrupt(
+            &layout.current(),
+            None,
+            format!("a window of at most {MAX_WINDOW} entries"),
+            found,
+        ));
     }
     stream::iter(from..current.next_seq)
         .map(|slot| async move {

@@ -27,7 +27,10 @@ fn a_claim_on_a_live_database_is_two_requests() {
     bench.storage.take_requests();
     drop(bench.claim("b"));
     let requests = bench.storage.take_requests();
-    assert_eq!(requests.into_iter().collect::<Vec<_>>(), [("get current", 1), ("put current", 1), ("put log", 1)]);
+    assert_eq!(
+        requests.into_iter().collect::<Vec<_>>(),
+        [("get current", 1), ("put current", 1), ("put log", 1)]
+    );
 }
 
 #[test]
@@ -85,8 +88,11 @@ fn without_takeover_a_held_role_is_left_alone() {
 #[test]
 fn settings_ride_on_the_claim_that_gave_them() {
     let bench = Bench::new();
-    let options =
-        ClaimOptions { max_view_age_ms: Some(7_000_000), change_retention_ms: Some(5), ..ClaimOptions::default() };
+    let options = ClaimOptions {
+        max_view_age_ms: Some(7_000_000),
+        change_retention_ms: Some(5),
+        ..ClaimOptions::default()
+    };
     drop(bench.try_claim("a", options).unwrap());
     drop(bench.claim("b"));
     let current = block_on(bench.storage.current());
@@ -97,7 +103,15 @@ fn settings_ride_on_the_claim_that_gave_them() {
 fn made_by_the_original(bench: &Bench, with_claim_entry: bool) {
     let at = Timestamp::from_unix_ns(1_776_000_000_000_000_000);
     let id = |n: u8| Ksuid::new(1_776_000_000_000_000_000, [n; 16]);
-    let entry = |seq, op| LogEntry { id: id(seq as u8), seq, role: Role::Writer, epoch: 1, ts: at, op, effects: None };
+    let entry = |seq, op| LogEntry {
+        id: id(seq as u8),
+        seq,
+        role: Role::Writer,
+        epoch: 1,
+        ts: at,
+        op,
+        effects: None,
+    };
     let claim = Op::FenceClaim { role: Role::Writer, epoch: 1, owner: "writer-1-1".into(), claimed_at: at };
     let mut ops = vec![Op::AddSstable(Arc::new(table(1, 9)))];
     if with_claim_entry {

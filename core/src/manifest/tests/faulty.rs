@@ -90,7 +90,8 @@ impl Faulty {
         let mut l0: Vec<String> = Vec::new();
         if !current.snapshot.is_empty() {
             let id = self.layout().snapshot_id_of(&current.snapshot).unwrap();
-            let snapshot = Snapshot::decode("snapshot", &self.inner.read_snapshot(&id).await.unwrap()).unwrap();
+            let snapshot =
+                Snapshot::decode("snapshot", &self.inner.read_snapshot(&id).await.unwrap()).unwrap();
             l0.extend(snapshot.l0.iter().map(|table| table.id.clone()));
         }
         let mut entries = Vec::new();
