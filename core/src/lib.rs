@@ -12,6 +12,7 @@ pub mod format;
 pub mod host;
 pub mod manifest;
 pub mod maybe;
+pub mod read;
 #[cfg(feature = "write")]
 pub mod write;
 

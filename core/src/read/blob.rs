@@ -1,0 +1,21 @@
+//! Values that lie in objects of their own.
+
+use bytes::Bytes;
+
+use crate::error::{Error, Result};
+use crate::format::blob::BlobId;
+use crate::format::layout::Layout;
+use crate::host::Requests;
+
+/// The value with this id, verified by its hash. Cost: one request; at most 256 MiB, checked before they are read.
+///
+/// Errors: `NotFound`; `Corrupt` where the object is not what its name says.
+pub(crate) async fn fetch(requests: &Requests, layout: &Layout, id: &BlobId) -> Result<Bytes> {
+    let name = layout.blob(id);
+    let value = requests.get(&name).await?.body;
+    let found = BlobId::of(&value);
+    if found != *id {
+        return Err(Error::corrupt(&name, None, format!("content with the SHA-256 {id}"), found.to_string()));
+    }
+    Ok(value)
+}

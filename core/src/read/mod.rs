@@ -1,0 +1,29 @@
+//! The reader side: from a view of the manifest to values.
+//!
+//! A [`Reader`] holds the latest [`View`]; `tables` says which tables of it a key or a range needs; `table` opens them and
+//! finds the place of a key; `fetch` brings their parts, from the [`BlockCache`], from a load under way (`flight`), or from
+//! the store with neighbours coalesced. On top of that `get` finds the newest version of one key, and a [`Scan`] merges
+//! the sorted sources (`cursor`) of a range. Nothing here writes, lists, or asks for more than named objects by range.
+
+mod blob;
+mod cache;
+mod coalesce;
+mod cursor;
+mod fetch;
+mod flight;
+mod get;
+mod merge;
+mod pinned;
+mod range;
+mod reader;
+mod scan;
+mod table;
+mod tables;
+mod version;
+mod view;
+
+pub use cache::{BlockCache, CacheStats, DEFAULT_CACHE_BYTES};
+pub use reader::{ReadSource, Reader, ReaderOptions};
+pub use scan::{Scan, ScanOptions, TryNext};
+pub use version::Entry;
+pub use view::View;

@@ -1,0 +1,168 @@
+//! Opens tables, and finds the place of a key in their index.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+
+use super::cache::{Cached, Part, PartKey};
+use super::fetch::{Loader, Source, Want};
+use super::tables::TableRef;
+use crate::error::{Error, Result};
+use crate::format::manifest::SstMeta;
+use crate::format::sst::{BlockHandle, Filter, FullFilter, IndexPartition, PartitionAt, Table, TableOpen};
+
+/// A full filter up to this size is worth fetching beside a partition: it takes no further round, and says for every later
+/// key whether the table must be asked at all.
+const MAX_FULL_FILTER: u64 = 64 * 1024;
+
+/// A table is open after one fetch, or two where the manifest does not say where its tail begins. More means that the
+/// table leads the reader on.
+const MAX_FETCHES: usize = 4;
+
+/// Where a key would be in a table.
+pub(crate) struct Place {
+    pub(crate) table: Arc<Table>,
+    /// The one block that can hold the newest version of the key.
+    pub(crate) block: BlockHandle,
+    /// A filter has said "maybe"; without one, nothing is known.
+    pub(crate) filtered: bool,
+}
+
+/// What the cache alone says of a key in a table.
+pub(crate) enum Located {
+    /// The key is not there.
+    Absent,
+    /// It may be here.
+    At(Place),
+    /// Something must be fetched to tell.
+    Unknown,
+}
+
+impl Loader {
+    /// The table, opened. Cost: nothing where it is cached; else one round of 1-4 KiB (all of a table up to 64 KiB), or
+    /// two rounds where the manifest does not say where the tail begins.
+    pub(crate) async fn table(&self, table: &TableRef) -> Result<Arc<Table>> {
+        let key = PartKey { object: table.name.clone(), part: Part::Tail };
+        if let Some(Cached::Table(table)) = self.cache().get(&key) {
+            return Ok(table);
+        }
+        let (name, meta) = (table.name.shared().clone(), table.meta.clone());
+        match self.one(key, move |source| Box::pin(open(source, name, meta))).await? {
+            Some(Cached::Table(table)) => Ok(table),
+            _ => Err(Error::corrupt(table.name.as_str(), None, "a table", "another part")),
+        }
+    }
+
+    /// Where `key` would be in `table`, as far as the cache can tell.
+    pub(crate) fn locate_cached(&self, table: &TableRef, key: &[u8]) -> Located {
+        let part = |part| self.cache().get(&PartKey { object: table.name.clone(), part });
+        let Some(Cached::Table(open)) = part(Part::Tail) else { return Located::Unknown };
+        let Some(i) = open.find_partition(key) else { return Located::Absent };
+        let partition = match open.partition(i) {
+            PartitionAt::Resident(partition) => partition,
+            PartitionAt::Stored(_) => match part(Part::Partition(i as u64)) {
+                Some(Cached::Partition(partition)) => partition,
+                _ => return Located::Unknown,
+            },
+        };
+        // Its absence from the cache is no reason to fetch it: that is decided when something is fetched anyway.
+        let filter = match beside_index(&open) {
+            Some(FullFilter::Resident(filter)) => Some(filter),
+            Some(FullFilter::Stored(_)) => match part(Part::Filter) {
+                Some(Cached::Filter(filter)) => Some(filter),
+                _ => None,
+            },
+            None => None,
+        };
+        decide(open, &partition, filter.as_ref(), key)
+    }
+
+    /// Where `key` would be in `table`; `None`: it is not there. Cost: up to two rounds, the tail and then the partition
+    /// (8 KiB with its filter part).
+    pub(crate) async fn locate(&self, table: &TableRef, key: &[u8]) -> Result<Option<Place>> {
+        let open = self.table(table).await?;
+        let Some(i) = open.find_partition(key) else { return Ok(None) };
+        let mut wants = Vec::with_capacity(2);
+        let mut partition = None;
+        let mut filter = None;
+        match open.partition(i) {
+            PartitionAt::Resident(resident) => partition = Some(resident),
+            PartitionAt::Stored(range) => wants.push(Want::Partition(i, range)),
+        }
+        match beside_index(&open) {
+            Some(FullFilter::Resident(resident)) => filter = Some(resident),
+            Some(FullFilter::Stored(handle)) => wants.push(Want::Filter(handle)),
+            None => {}
+        }
+        if !wants.is_empty() {
+            for part in self.parts(&table.name, &open, &wants).await? {
+                match part {
+                    Cached::Partition(loaded) => partition = Some(loaded),
+                    Cached::Filter(loaded) => filter = Some(loaded),
+                    Cached::Table(_) | Cached::Block(_) => {}
+                }
+            }
+        }
+        let Some(partition) = partition else {
+            return Err(Error::corrupt(table.name.as_str(), None, "an index partition", "another part"));
+        };
+        match decide(open, &partition, filter.as_ref(), key) {
+            Located::At(place) => Ok(Some(place)),
+            Located::Absent | Located::Unknown => Ok(None),
+        }
+    }
+}
+
+/// The full filter, where the index partitions have none of their own and it is worth asking.
+fn beside_index(table: &Table) -> Option<FullFilter> {
+    if !table.is_two_level() {
+        return None;
+    }
+    table.full_filter().filter(|filter| match filter {
+        FullFilter::Resident(_) => true,
+        FullFilter::Stored(handle) => handle.length <= MAX_FULL_FILTER,
+    })
+}
+
+/// The verdict of filters and index.
+fn decide(table: Arc<Table>, partition: &IndexPartition, filter: Option<&Filter>, key: &[u8]) -> Located {
+    if filter.is_some_and(|filter| !filter.may_contain(key)) || !partition.may_contain(key) {
+        return Located::Absent;
+    }
+    let filtered = filter.is_some() || partition.filter().is_some();
+    match partition.find_block(key) {
+        Some(i) => Located::At(Place { block: partition.handle(i), table, filtered }),
+        None => Located::Absent,
+    }
+}
+
+/// Fetches the tail of a table and parses it.
+async fn open(source: Source, name: Arc<str>, meta: Arc<SstMeta>) -> Result<Cached> {
+    let mut range = Table::tail_range(meta.meta_offset, meta.size);
+    let mut tail = fetch_one(&source, &name, range.clone()).await?;
+    for _ in 0..MAX_FETCHES {
+        let wider = match Table::open(&name, meta.size, range.start, tail.clone())? {
+            TableOpen::Ready(table) => return Ok(Cached::Table(Arc::new(table))),
+            TableOpen::NeedMore(wider) => wider,
+        };
+        if wider.start >= range.start || wider.end != range.end {
+            break;
+        }
+        // What is here already is not fetched again.
+        let front = fetch_one(&source, &name, wider.start..range.start).await?;
+        let mut both = BytesMut::with_capacity(front.len() + tail.len());
+        both.extend_from_slice(&front);
+        both.extend_from_slice(&tail);
+        (range, tail) = (wider, both.freeze());
+    }
+    Err(Error::corrupt(
+        &name,
+        range.start,
+        "a tail that opens the table",
+        format!("{} bytes that do not", tail.len()),
+    ))
+}
+
+async fn fetch_one(source: &Source, name: &Arc<str>, range: std::ops::Range<u64>) -> Result<Bytes> {
+    Ok(source.fetch(name, std::slice::from_ref(&range)).await?.pop().unwrap_or_default())
+}
