@@ -1,6 +1,8 @@
 //! The manifests of all 44 databases that the original wrote: every document decodes, encodes to the same bytes again, and
 //! the replay gives the state that the original's own reader saw.
 
+#![allow(clippy::unwrap_used, reason = "a test that fails should stop where it fails")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,7 @@
 //! Which entries count: the outcomes that the original's rule gives, and that going on from an earlier state gives the same.
 
+#![allow(clippy::unwrap_used, reason = "a test that fails should stop where it fails")]
+
 use std::sync::Arc;
 
 use isledb_core::format::ksuid::Ksuid;

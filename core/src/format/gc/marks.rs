@@ -13,7 +13,7 @@ use crate::format::time::Timestamp;
 #[serde(default)]
 pub struct PendingMarks {
     /// 1.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub version: i64,
     /// By table id, ascending.
     #[serde(with = "null_when_empty", skip_serializing_if = "Vec::is_empty")]

@@ -27,6 +27,7 @@ pub struct Current {
     /// End of the window: the next slot to be decided. 0 means 1; see [`Current::next_slot`].
     pub next_seq: u64,
     /// Lower bound of the next table's epoch.
+    #[serde(default)]
     pub next_epoch: u64,
     /// Highest LSN ever committed.
     #[serde(skip_serializing_if = "Option::is_none")]

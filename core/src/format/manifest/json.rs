@@ -34,9 +34,9 @@ pub(crate) fn encode_sealed<T: Serialize>(document: &T) -> Bytes {
     seal(encode_plain(document))
 }
 
-/// Adds the checksum to a document that has at least one field.
+/// Adds the checksum to a document; one without fields stays as it is.
 pub(crate) fn seal(mut document: Vec<u8>) -> Bytes {
-    if document.last() == Some(&b'}') {
+    if document != b"{}" && document.last() == Some(&b'}') {
         document.pop();
         let crc = crc32c::crc32c(&document);
         document.extend_from_slice(TRAILER_START);

@@ -33,8 +33,10 @@ impl SortedRun {
 #[serde(default)]
 pub struct Snapshot {
     /// 2 as written; 1 is read too. Says nothing.
+    #[serde(default)]
     pub version: i64,
     /// Lower bound of the next table's epoch.
+    #[serde(default)]
     pub next_epoch: u64,
     /// The last slot that it contains.
     pub log_seq: u64,
