@@ -46,7 +46,8 @@ mod tests {
 
     #[test]
     fn separators() {
-        let cases: [(&[u8], &[u8], Option<&[u8]>); 11] = [
+        type Case = (&'static [u8], &'static [u8], Option<&'static [u8]>);
+        let cases: [Case; 11] = [
             (b"black", b"blue", Some(b"blb")),
             (b"abc", b"abd", None),
             (b"abc", b"abcd", None),
