@@ -8,7 +8,9 @@
 
 pub mod executor;
 pub mod host;
+pub mod oracle;
 pub mod replay;
 pub mod rng;
+pub mod scenario;
 pub mod store;
 pub mod trace;

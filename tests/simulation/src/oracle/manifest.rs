@@ -1,0 +1,300 @@
+//! The history of one manifest, seen from the bucket: every decided slot, every CURRENT.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::check::{Check, Violation};
+use crate::replay::{self, PlainState};
+use crate::store::Objects;
+
+/// A flush that CURRENT covers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flush {
+    /// Its slot.
+    pub slot: u64,
+    /// Fence epoch of its writer.
+    pub epoch: u64,
+    /// Its sequence numbers.
+    pub sequences: (u64, u64),
+    /// Its table.
+    pub table: String,
+}
+
+/// What the bucket has shown so far.
+#[derive(Debug)]
+pub struct ManifestHistory {
+    prefix: String,
+    decided: BTreeMap<u64, Value>,
+    present: BTreeSet<u64>,
+    current: Option<Value>,
+    /// All decided slots below `next_seq`, applied in order: the truth.
+    truth: PlainState,
+    active: [u64; 2],
+    claims: [Option<(u64, String)>; 2],
+    epochs: BTreeMap<String, u64>,
+    flushes: Vec<Flush>,
+    /// What the original's replay made of each CURRENT, by its `next_seq`.
+    states: BTreeMap<u64, PlainState>,
+    not_committed: Vec<(String, u64, u64)>,
+}
+
+fn number(value: &Value, key: &str) -> u64 {
+    value.get(key).and_then(Value::as_u64).unwrap_or(0)
+}
+
+const FENCES: [&str; 2] = ["writer_fence", "compactor_fence"];
+
+impl ManifestHistory {
+    /// The manifest under `prefix`, which is empty so far.
+    pub fn new(prefix: &str) -> ManifestHistory {
+        ManifestHistory {
+            prefix: prefix.to_owned(),
+            decided: BTreeMap::new(),
+            present: BTreeSet::new(),
+            current: None,
+            truth: PlainState { next_epoch: 1, ..PlainState::default() },
+            active: [0; 2],
+            claims: [None, None],
+            epochs: BTreeMap::new(),
+            flushes: Vec::new(),
+            states: BTreeMap::new(),
+            not_committed: Vec::new(),
+        }
+    }
+
+    /// Every flush that CURRENT covers, in commit order.
+    pub fn flushes(&self) -> &[Flush] {
+        &self.flushes
+    }
+
+    /// The fence epoch of an owner whose claim is covered.
+    pub fn epoch_of(&self, owner: &str) -> Option<u64> {
+        self.epochs.get(owner).copied()
+    }
+
+    /// `next_seq` of the CURRENT that is there now.
+    pub fn next_seq(&self) -> u64 {
+        self.current.as_ref().map_or(1, |current| number(current, "next_seq").max(1))
+    }
+
+    /// What the original's replay makes of the CURRENT with this `next_seq`.
+    pub fn state_at(&self, next_seq: u64) -> Option<&PlainState> {
+        self.states.get(&next_seq)
+    }
+
+    fn log_key(&self, slot: u64) -> String {
+        format!("{}/manifest/log/{slot:020}.json", self.prefix)
+    }
+
+    fn slot_of(&self, key: &str) -> Option<u64> {
+        let name = key.strip_prefix(&self.prefix)?.strip_prefix("/manifest/log/")?;
+        name.strip_suffix(".json")?.parse().ok()
+    }
+
+    fn table_key(&self, id: &str) -> String {
+        format!("{}/sstable/{id}", self.prefix)
+    }
+
+    /// An object was written.
+    pub fn written(&mut self, objects: &Objects, key: &str) -> Result<(), Violation> {
+        let parse = |key: &str| objects.get(key).and_then(|object| serde_json::from_slice(&object.body).ok());
+        if let Some(slot) = self.slot_of(key) {
+            let entry: Value = parse(key).unwrap_or_default();
+            if !self.present.insert(slot) {
+                return Err(Violation::new(Check::SlotOverwritten, key));
+            }
+            // A put that lands on a slot deleted since changes nothing: the slot was decided before.
+            self.decided.entry(slot).or_insert(entry);
+            if slot > self.next_seq() {
+                return Err(Violation::new(
+                    Check::SlotBeyondNext,
+                    format!("{key}, next_seq {}", self.next_seq()),
+                ));
+            }
+        } else if key == format!("{}/manifest/CURRENT", self.prefix) {
+            self.check_current(objects, parse(key).unwrap_or_default())?;
+        }
+        Ok(())
+    }
+
+    /// An object was removed.
+    pub fn deleted(&mut self, objects: &Objects, key: &str) -> Result<(), Violation> {
+        if let Some(slot) = self.slot_of(key) {
+            self.present.remove(&slot);
+        }
+        match self.current.clone() {
+            Some(current) if key.starts_with(&self.prefix) => self.check_view(objects, &current).map(|_| ()),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_current(&mut self, objects: &Objects, current: Value) -> Result<(), Violation> {
+        let before = self.current.take().unwrap_or_default();
+        for field in ["next_seq", "log_seq_start", "feed_floor_seq", "next_sequence", "next_epoch"] {
+            let (was, is) = (number(&before, field), number(&current, field));
+            if is < was {
+                return Err(Violation::new(Check::CurrentGoesBack, format!("{field} from {was} to {is}")));
+            }
+        }
+        let from = number(&before, "next_seq").max(1);
+        self.current = Some(current.clone());
+        for slot in from..number(&current, "next_seq") {
+            let missing = || Violation::new(Check::ViewNamesMissingObject, self.log_key(slot));
+            let entry = self.decided.get(&slot).cloned().ok_or_else(missing)?;
+            self.cover(slot, &entry)?;
+        }
+        for (role, field) in FENCES.into_iter().enumerate() {
+            let fence = current.get(field).filter(|fence| !fence.is_null());
+            let shown = fence.map(|fence| {
+                (
+                    number(fence, "epoch"),
+                    fence.get("owner").and_then(Value::as_str).unwrap_or_default().to_owned(),
+                )
+            });
+            if shown != self.claims[role] {
+                let detail = format!("{field} is {shown:?}, the last claim is {:?}", self.claims[role]);
+                return Err(Violation::new(Check::FenceWithoutClaim, detail));
+            }
+        }
+        let state = self.check_view(objects, &current)?;
+        self.check_fast_paths(objects, &current)?;
+        self.states.insert(number(&current, "next_seq"), state);
+        Ok(())
+    }
+
+    /// CURRENT newly covers a slot.
+    fn cover(&mut self, slot: u64, entry: &Value) -> Result<(), Violation> {
+        let (role, epoch) = (replay::role(entry), replay::epoch(entry));
+        let claimed = self.claims[role].as_ref().map_or(0, |(epoch, _)| *epoch);
+        let two_owners = |what: &str| {
+            let detail = format!("slot {slot}: {what} of epoch {epoch}, after the claim of epoch {claimed}");
+            Err(Violation::new(Check::TwoOwnersCommit, detail))
+        };
+        if replay::is_claim(entry) {
+            if epoch <= claimed {
+                return two_owners("a claim");
+            }
+            let payload = entry.get("fence_claim").unwrap_or(&Value::Null);
+            let owner = payload.get("owner").and_then(Value::as_str).unwrap_or_default().to_owned();
+            self.epochs.insert(owner.clone(), epoch);
+            self.claims[role] = Some((epoch, owner));
+        } else if epoch != claimed {
+            return two_owners("an entry");
+        }
+        match entry.get("op").and_then(Value::as_str).unwrap_or_default() {
+            "add_sstable" => self.cover_flush(slot, epoch, entry.get("sstable").unwrap_or(&Value::Null))?,
+            "remove_sstables" => self.cover_removal(slot, entry)?,
+            "compaction" => self.cover_removal(slot, entry.get("compaction").unwrap_or(&Value::Null))?,
+            _ => {}
+        }
+        replay::apply_all(&mut self.truth, &mut self.active, [entry]);
+        Ok(())
+    }
+
+    fn cover_flush(&mut self, slot: u64, epoch: u64, table: &Value) -> Result<(), Violation> {
+        let sequences = (number(table, "SeqLo"), number(table, "SeqHi"));
+        let id = table.get("ID").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let flush = Flush { slot, epoch, sequences, table: id };
+        let overlaps = |other: &&Flush| {
+            other.epoch == epoch && other.sequences.0 <= sequences.1 && sequences.0 <= other.sequences.1
+        };
+        if let Some(other) = self.flushes.iter().find(|other| other.table == flush.table || overlaps(other)) {
+            return Err(Violation::new(Check::FlushVisibleTwice, format!("{other:?} and {flush:?}")));
+        }
+        if let Some(last) = self.flushes.last().filter(|last| last.sequences.1 >= sequences.0) {
+            return Err(Violation::new(Check::SequenceGoesBackwards, format!("{flush:?} after {last:?}")));
+        }
+        self.flushes.push(flush);
+        let taken_back = self.not_committed.iter().find(|reported| self.visible(reported));
+        if let Some(reported) = taken_back {
+            return Err(Violation::new(
+                Check::NotCommittedBecomesVisible,
+                format!("{reported:?} in slot {slot}"),
+            ));
+        }
+        Ok(())
+    }
+
+    fn cover_removal(&self, slot: u64, job: &Value) -> Result<(), Violation> {
+        for id in job.get("remove_sstable_ids").and_then(Value::as_array).into_iter().flatten() {
+            if !self.truth.tables().any(|table| Some(table.id.as_str()) == id.as_str()) {
+                return Err(Violation::new(Check::InputsGone, format!("slot {slot} removes {id}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// The whole view of `current` exists, and the original's replay of it is what the decided slots say.
+    fn check_view(&self, objects: &Objects, current: &Value) -> Result<PlainState, Violation> {
+        let parse = |key: &str| serde_json::from_slice(&objects.get(key)?.body).ok();
+        let state = replay::full(current, parse, |slot| parse(&self.log_key(slot)))
+            .map_err(|missing| Violation::new(Check::ViewNamesMissingObject, missing))?;
+        let same = (&state.l0, &state.runs, state.next_run)
+            == (&self.truth.l0, &self.truth.runs, self.truth.next_run);
+        if !same {
+            let detail = format!("replay: {state:?}; decided: {:?}", self.truth);
+            return Err(Violation::new(Check::ReplayDiffers, detail));
+        }
+        for table in state.tables() {
+            let key = self.table_key(&table.id);
+            if objects.get(&key).is_none() {
+                return Err(Violation::new(Check::ViewNamesMissingObject, key));
+            }
+        }
+        Ok(state)
+    }
+
+    fn check_fast_paths(&self, objects: &Objects, current: &Value) -> Result<(), Violation> {
+        let differs = |detail: String| Err(Violation::new(Check::FastPathDiffers, detail));
+        let above = self.flushes.last().map_or(1, |flush| flush.sequences.1 + 1);
+        let next_sequence = current.get("next_sequence").and_then(Value::as_u64);
+        if next_sequence.is_some_and(|next| next != above) {
+            return differs(format!("next_sequence is {next_sequence:?}, {above} is above all flushes"));
+        }
+        let document = objects.get(&format!("{}/manifest/CURRENT", self.prefix));
+        for entry in current.get("inline_log").and_then(Value::as_array).into_iter().flatten() {
+            let key = self.log_key(number(entry, "seq"));
+            let (Some(object), Some(document)) = (objects.get(&key), document) else { continue };
+            let (needle, haystack) = (object.body.as_ref(), document.body.as_ref());
+            if !haystack.windows(needle.len().max(1)).any(|window| window == needle) {
+                return differs(format!("inline_log has another {key}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether some of these sequence numbers of `owner` are visible.
+    fn visible(&self, (owner, first, last): &(String, u64, u64)) -> bool {
+        let Some(epoch) = self.epoch_of(owner) else { return false };
+        self.flushes.iter().any(|f| f.epoch == epoch && f.sequences.0 <= *last && *first <= f.sequences.1)
+    }
+
+    /// `owner` was told that all of `first..=last` is committed.
+    pub fn acknowledged(&self, owner: &str, first: u64, last: u64) -> Result<(), Violation> {
+        let epoch = self.epoch_of(owner);
+        let own = self.flushes.iter().filter(|flush| Some(flush.epoch) == epoch);
+        let mut next = first;
+        for flush in own.filter(|flush| flush.sequences.1 >= first) {
+            if flush.sequences.0 <= next {
+                next = flush.sequences.1 + 1;
+            }
+        }
+        if next <= last {
+            let detail =
+                format!("{owner} (epoch {epoch:?}): {first}..={last}, sequence {next} is in no flush");
+            return Err(Violation::new(Check::AcknowledgedFlushMissing, detail));
+        }
+        Ok(())
+    }
+
+    /// `owner` was told that nothing of `first..=last` is committed, and it will not try again.
+    pub fn reported_not_committed(&mut self, owner: &str, first: u64, last: u64) -> Result<(), Violation> {
+        let reported = (owner.to_owned(), first, last);
+        if self.visible(&reported) {
+            return Err(Violation::new(Check::NotCommittedBecomesVisible, format!("{reported:?}, already")));
+        }
+        self.not_committed.push(reported);
+        Ok(())
+    }
+}

@@ -1,0 +1,91 @@
+//! Whole histories: processes on one simulated bucket, watched by the oracle.
+
+pub mod publishers;
+mod world;
+
+pub use world::{Actor, Setup, World};
+
+use std::fmt;
+
+use crate::executor::{Executor, MINUTE, Stop};
+use crate::oracle::{Check, Violation};
+use crate::store::Bug;
+
+/// How a history is run.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// The trace is kept to be read.
+    pub keep_trace: bool,
+    /// The store breaks its contract in this way.
+    pub bug: Option<Bug>,
+}
+
+/// What came of one history.
+#[derive(Debug)]
+pub struct Report {
+    /// Its seed.
+    pub seed: u64,
+    /// What must never happen, and did.
+    pub violation: Option<Violation>,
+    /// Hash over the whole history.
+    pub trace_hash: u64,
+    /// The last lines of the trace, where it was kept.
+    pub trace: Vec<String>,
+    /// Polls.
+    pub steps: u64,
+    /// Virtual time that passed.
+    pub virtual_ns: u64,
+    /// Flushes that were committed.
+    pub flushes: usize,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for line in &self.trace {
+            writeln!(f, "{line}")?;
+        }
+        let minutes = self.virtual_ns as f64 / MINUTE as f64;
+        let Report { seed, steps, flushes, trace_hash, .. } = self;
+        writeln!(
+            f,
+            "seed {seed}: {flushes} flushes, {steps} polls, {minutes:.1} min, trace {trace_hash:016x}"
+        )?;
+        match &self.violation {
+            Some(violation) => write!(f, "seed {seed}: VIOLATION {violation}"),
+            None => write!(f, "seed {seed}: nothing happened that must not"),
+        }
+    }
+}
+
+/// A history takes no longer than this in virtual time once the store is healthy, pauses included.
+const LONGEST_NS: u64 = 24 * 60 * MINUTE;
+const MOST_STEPS: u64 = 400_000;
+
+/// Runs one history: `start` spawns its processes.
+pub fn run(seed: u64, options: Options, start: impl FnOnce(&World)) -> Report {
+    let (mut executor, world) = World::new(seed, options);
+    start(&world);
+    finish(&mut executor, &world)
+}
+
+fn finish(executor: &mut Executor, world: &World) -> Report {
+    let stop = executor.run(world.bucket.healthy_from_ns() + LONGEST_NS, MOST_STEPS);
+    match stop {
+        Stop::Finished | Stop::Halted => {}
+        Stop::Deadlock(tasks) => world.oracle.fail(Check::DoesNotFinish, format!("deadlock of {tasks:?}")),
+        Stop::TimeLimit(tasks) => {
+            world.oracle.fail(Check::DoesNotFinish, format!("still running: {tasks:?}"))
+        }
+        Stop::StepLimit(tasks) => world.oracle.fail(Check::DoesNotFinish, format!("livelock of {tasks:?}")),
+    }
+    let trace = world.handle.trace();
+    Report {
+        seed: world.seed,
+        violation: world.oracle.violation(),
+        trace_hash: trace.hash(),
+        trace: trace.tail(usize::MAX),
+        steps: executor.steps(),
+        virtual_ns: world.handle.now_ns(),
+        flushes: world.oracle.look(|history| history.flushes().len()),
+    }
+}

@@ -1,0 +1,56 @@
+//! The oracle notices: stores that break their contract are caught, each by the checks that are about it.
+
+use isledb_simulation::oracle::Check;
+use isledb_simulation::scenario::{Options, Report, publishers};
+use isledb_simulation::store::Bug;
+
+/// Runs up to `seeds` histories on that store; the checks that caught it, with the seeds.
+fn caught(scenario: fn(u64, Options) -> Report, bug: Bug, seeds: u64) -> Vec<(Check, u64)> {
+    let run = |seed| scenario(seed, Options { keep_trace: false, bug: Some(bug) });
+    (0..seeds).filter_map(|seed| Some((run(seed).violation?.check, seed))).collect()
+}
+
+#[track_caller]
+fn is_caught_by(bug: Bug, expected: &[Check]) {
+    let caught = caught(publishers::run, bug, 60);
+    assert!(caught.len() > 3, "{bug:?} was caught in {} of 60 histories", caught.len());
+    for check in expected {
+        assert!(caught.iter().any(|(by, _)| by == check), "{bug:?} was not caught by {check:?}: {caught:?}");
+    }
+}
+
+#[test]
+fn a_store_that_ignores_if_match_is_caught() {
+    is_caught_by(Bug::IgnoresIfMatch, &[Check::CurrentGoesBack]);
+}
+
+#[test]
+fn a_store_that_overwrites_a_slot_is_caught() {
+    is_caught_by(Bug::IgnoresIfAbsent, &[Check::SlotOverwritten]);
+}
+
+#[test]
+fn a_store_that_loses_an_acknowledged_cover_is_caught() {
+    is_caught_by(Bug::LosesPut { of: "/CURRENT" }, &[Check::AcknowledgedFlushMissing]);
+}
+
+#[test]
+fn a_store_that_loses_an_acknowledged_slot_is_caught() {
+    is_caught_by(Bug::LosesPut { of: "/log/" }, &[Check::ViewNamesMissingObject]);
+}
+
+#[test]
+fn a_store_that_loses_tables_is_caught() {
+    is_caught_by(Bug::LosesPut { of: "/sstable/" }, &[Check::ViewNamesMissingObject]);
+    is_caught_by(Bug::Forgets { of: "/sstable/" }, &[Check::ViewNamesMissingObject]);
+}
+
+#[test]
+fn a_store_that_loses_snapshots_is_caught() {
+    is_caught_by(Bug::LosesPut { of: "/snapshots/" }, &[Check::ViewNamesMissingObject]);
+}
+
+#[test]
+fn a_store_that_serves_stale_reads_is_caught() {
+    is_caught_by(Bug::ServesStaleCurrent, &[Check::ReaderShowsWrongState]);
+}
