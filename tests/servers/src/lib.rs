@@ -1,5 +1,5 @@
-//! Object stores for tests: real servers on this machine, each started by a script of this folder and killed when its
-//! [`Server`] is dropped, or when the process that holds it dies.
+//! What tests need from outside: real object stores on this machine, each started by a script of this folder and killed when
+//! its [`Server`] is dropped, or when the process that holds it dies; and programs, by [`tool`].
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -39,7 +39,7 @@ impl Kind {
     }
 }
 
-/// Why there is no server.
+/// Why there is no server, or no tool.
 #[derive(Debug, Clone)]
 pub enum NoServer {
     /// This machine cannot have it: skip by name, with this reason. [`in_ci`] says when that is a failure.
@@ -60,6 +60,20 @@ impl fmt::Display for NoServer {
 /// True where nothing may be skipped that a machine with Go, Node and Python can have.
 pub fn in_ci() -> bool {
     std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false")
+}
+
+/// The path of a program that `tests/setup.sh` installs, installed now if need be (minutes, the first time on a machine).
+pub fn tool(name: &str) -> Result<PathBuf, NoServer> {
+    let setup = Path::new(env!("CARGO_MANIFEST_DIR")).join("../setup.sh");
+    let output = Command::new(&setup)
+        .args(["where", name])
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| NoServer::Failed(format!("{}: {error}", setup.display())))?;
+    if output.status.success() {
+        return Ok(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()));
+    }
+    Err(NoServer::Cannot(String::from_utf8_lossy(&output.stderr).trim().to_owned()))
 }
 
 /// A running server.
