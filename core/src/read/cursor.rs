@@ -20,6 +20,9 @@ const FIRST_READ_AHEAD: u64 = 8 * 1024;
 /// What a source fetches at once when it has been read for a while.
 pub(crate) const MAX_READ_AHEAD: u64 = 1024 * 1024;
 
+/// Index partitions that are fetched beyond the next one.
+const MAX_PARTITIONS_AHEAD: u64 = 15;
+
 /// Reads the entries of some tables in order, from a key on.
 ///
 /// The tables are disjoint and sorted, so one is open at a time. Within it, blocks are fetched ahead: little at first,
@@ -54,19 +57,28 @@ struct Place {
     partition_number: usize,
     partition: Option<IndexPartition>,
     block: usize,
+    /// Partitions that follow and came with an earlier one.
+    partitions_ahead: VecDeque<(usize, IndexPartition)>,
 }
 
 impl Place {
     fn start_of(table: usize) -> Place {
-        Place { table, open: None, partition_number: 0, partition: None, block: 0 }
+        Place {
+            table,
+            open: None,
+            partition_number: 0,
+            partition: None,
+            block: 0,
+            partitions_ahead: VecDeque::new(),
+        }
     }
 }
 
-/// Whether the index of the next partition is at hand.
+/// What comes next in a table.
 enum NextBlock {
     Handle(BlockHandle),
     /// The index partition must be fetched first.
-    Partition(Want),
+    Partition,
     /// The table has no further block in the range.
     TableEnd,
 }
@@ -184,8 +196,8 @@ impl Cursor {
                     blocks += 1;
                     bytes += length;
                 }
-                NextBlock::Partition(want) => {
-                    wants.push(want);
+                NextBlock::Partition => {
+                    self.want_partitions(&table, place.partition_number, &mut wants);
                     break;
                 }
                 NextBlock::TableEnd => {
@@ -207,21 +219,19 @@ impl Cursor {
         };
         if !wants.is_empty() {
             let parts = loader.parts(&table_ref.name, &table, &wants);
-            let (mut parts, next) = futures::future::try_join(parts, next).await?;
+            let (parts, next) = futures::future::try_join(parts, next).await?;
             place.open = place.open.or(next);
-            if let Some(Cached::Partition(_)) = parts.last()
-                && let Some(Cached::Partition(partition)) = parts.pop()
-            {
-                self.enter(&mut place, partition);
-            }
-            for part in parts {
-                match part {
-                    Cached::Block(block) => self.ahead.push_back(block),
+            for (want, part) in wants.iter().zip(parts) {
+                match (want, part) {
+                    (Want::Block(_), Cached::Block(block)) => self.ahead.push_back(block),
+                    (Want::Partition(i, _), Cached::Partition(partition)) => {
+                        place.partitions_ahead.push_back((*i, partition));
+                    }
                     _ => {
                         return Err(Error::corrupt(
                             table_ref.name.as_str(),
                             None,
-                            "a data block",
+                            "a part of a table",
                             "another part",
                         ));
                     }
@@ -249,20 +259,8 @@ impl Cursor {
                 if place.partition_number >= table.partitions() {
                     return Ok(NextBlock::TableEnd);
                 }
-                let partition = match table.partition(place.partition_number) {
-                    PartitionAt::Resident(partition) => partition,
-                    PartitionAt::Stored(range) => {
-                        let part = Part::Partition(place.partition_number as u64);
-                        match loader.cache().get(&PartKey { object: table_ref.name.clone(), part }) {
-                            Some(Cached::Partition(partition)) => partition,
-                            _ => {
-                                return Ok(NextBlock::Partition(Want::Partition(
-                                    place.partition_number,
-                                    range,
-                                )));
-                            }
-                        }
-                    }
+                let Some(partition) = self.partition_at_hand(loader, table_ref, table, place) else {
+                    return Ok(NextBlock::Partition);
                 };
                 self.enter(place, partition);
             }
@@ -287,6 +285,43 @@ impl Cursor {
             }
             place.partition = None;
             place.partition_number += 1;
+        }
+    }
+
+    /// The partition that `place` is at, where it need not be fetched.
+    fn partition_at_hand(
+        &self,
+        loader: &Loader,
+        table_ref: &TableRef,
+        table: &Table,
+        place: &mut Place,
+    ) -> Option<IndexPartition> {
+        while let Some((i, partition)) = place.partitions_ahead.pop_front() {
+            if i == place.partition_number {
+                return Some(partition);
+            }
+        }
+        if let PartitionAt::Resident(partition) = table.partition(place.partition_number) {
+            return Some(partition);
+        }
+        let part = Part::Partition(place.partition_number as u64);
+        match loader.cache().get(&PartKey { object: table_ref.name.clone(), part }) {
+            Some(Cached::Partition(partition)) => Some(partition),
+            _ => None,
+        }
+    }
+
+    /// Asks for the partition `first`, and for as many of those behind it (they lie side by side) as lead to what the
+    /// next load may bring.
+    fn want_partitions(&self, table: &Table, first: usize, wants: &mut Vec<Want>) {
+        let data_per_partition = table.size() / table.partitions().max(1) as u64;
+        let more = (self.read_ahead / data_per_partition.max(1)).min(MAX_PARTITIONS_AHEAD);
+        let last = table.partitions().saturating_sub(1).min(first.saturating_add(more as usize));
+        for i in first..=last {
+            match table.partition(i) {
+                PartitionAt::Stored(range) => wants.push(Want::Partition(i, range)),
+                PartitionAt::Resident(_) => break,
+            }
         }
     }
 

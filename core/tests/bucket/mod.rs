@@ -1,6 +1,9 @@
 //! Buckets that the original wrote, in memory, and what it takes to read them in a test.
 
 #![allow(dead_code, reason = "each test uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "a fixture that cannot be read fails the test")]
+
+pub(crate) mod made;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -1,0 +1,144 @@
+//! A database made table by table, without a writer: for what must be counted exactly.
+
+use std::sync::Arc;
+use std::task::{Context, Waker};
+
+use bytes::{Bytes, BytesMut};
+use isledb_core::format::ksuid::Ksuid;
+use isledb_core::format::layout::Layout;
+use isledb_core::format::manifest::{Current, InlineEntry, LogEntry, Op, Role, Snapshot, SortedRun, SstMeta};
+use isledb_core::format::sst::{Kind, TableBuilder, TableOptions};
+use isledb_core::format::time::Timestamp;
+use isledb_core::host::{MemoryStore, ObjectStore, PutCondition};
+use isledb_core::manifest::State;
+
+/// The database under the prefix `db`; what is added becomes visible by [`Made::publish`].
+pub(crate) struct Made {
+    pub(crate) store: MemoryStore,
+    pub(crate) layout: Layout,
+    current: Current,
+    window: Vec<LogEntry>,
+    state: State,
+    tables: u64,
+}
+
+impl Made {
+    pub(crate) fn new(store: MemoryStore) -> Made {
+        let current =
+            Current { log_seq_start: 1, next_seq: 1, max_view_age_ms: Some(3_600_000), ..Current::default() };
+        let layout = Layout::new("db").unwrap();
+        Made { store, layout, current, window: Vec::new(), state: State::default(), tables: 0 }
+    }
+
+    fn put(&self, key: &str, body: Bytes) {
+        // The memory store needs no waking, so this works within a test's executor too.
+        let mut put = self.store.put(key, body, PutCondition::None);
+        let mut context = Context::from_waker(Waker::noop());
+        while put.as_mut().poll(&mut context).map(|done| done.unwrap()).is_pending() {}
+    }
+
+    /// Stores a table of these entries (key, sequence, value; `None` deletes).
+    pub(crate) fn table<'a>(
+        &mut self,
+        options: TableOptions,
+        entries: impl IntoIterator<Item = (&'a [u8], u64, Option<&'a [u8]>)>,
+    ) -> Arc<SstMeta> {
+        self.build(options, |add| {
+            entries.into_iter().for_each(|(key, sequence, value)| add(key, sequence, value))
+        })
+    }
+
+    /// Stores a table of the entries that `fill` adds.
+    pub(crate) fn build(
+        &mut self,
+        options: TableOptions,
+        fill: impl FnOnce(&mut dyn FnMut(&[u8], u64, Option<&[u8]>)),
+    ) -> Arc<SstMeta> {
+        let mut builder = TableBuilder::new(TableOptions { key_hashes: false, ..options });
+        let mut body = BytesMut::new();
+        let mut stored = Vec::new();
+        fill(&mut |key, sequence, value| {
+            stored.clear();
+            stored.push(if value.is_some() { 0 } else { 2 });
+            stored.extend_from_slice(value.unwrap_or_default());
+            let kind = if value.is_some() { Kind::Set } else { Kind::Delete };
+            builder.add(key, sequence, kind, &stored).unwrap();
+            body.extend_from_slice(&builder.take_output());
+        });
+        let summary = builder.finish().unwrap();
+        body.extend_from_slice(&builder.take_output());
+        self.tables += 1;
+        let meta = SstMeta {
+            id: format!(
+                "1-{}-{}-{}.sst",
+                summary.seq_lo,
+                summary.seq_hi,
+                1_800_000_000_000_000_000 + self.tables
+            ),
+            epoch: self.tables,
+            seq_lo: summary.seq_lo,
+            seq_hi: summary.seq_hi,
+            min_key: summary.min_key,
+            max_key: summary.max_key,
+            size: summary.size,
+            checksum: format!("sha256:{}", "0123456789abcdef".repeat(4)),
+            meta_offset: Some(summary.meta_offset),
+            entry_count: Some(summary.entries),
+            delete_count: Some(summary.deletes),
+            ..SstMeta::default()
+        };
+        self.put(&self.layout.sst(&meta.id), body.freeze());
+        Arc::new(meta)
+    }
+
+    /// Decides the next slot.
+    pub(crate) fn log(&mut self, op: Op) {
+        let entry = LogEntry {
+            id: Ksuid::new(1_800_000_000_000_000_000, [7; 16]),
+            seq: self.current.next_seq,
+            role: Role::Writer,
+            epoch: 1,
+            ts: Timestamp::from_unix_ns(1_800_000_000_000_000_000),
+            op,
+            effects: None,
+        };
+        self.put(&self.layout.log(entry.seq), entry.encode());
+        self.current.next_seq += 1;
+        self.state.apply(&entry);
+        self.window.push(entry);
+    }
+
+    /// Adds a table in front of level 0.
+    pub(crate) fn add(&mut self, meta: &Arc<SstMeta>) {
+        self.log(Op::AddSstable(meta.clone()));
+    }
+
+    /// Puts tables into a new run in front of the others, without a compaction that brings them.
+    pub(crate) fn add_run(&mut self, tables: Vec<Arc<SstMeta>>) {
+        let id = self.state.next_sorted_run_id;
+        self.state.next_sorted_run_id += 1;
+        self.state.runs.insert(0, SortedRun { id, ssts: tables });
+    }
+
+    /// Puts everything so far into a snapshot; the window is empty then.
+    pub(crate) fn snapshot(&mut self) {
+        let id = Ksuid::new(1_800_000_000_000_000_000 + self.current.next_seq * 1_000_000_000, [9; 16])
+            .to_string();
+        let mut state = self.state.clone();
+        state.log_seq = self.current.next_seq - 1;
+        let snapshot: Snapshot = state.to_snapshot();
+        let name = self.layout.snapshot(&id);
+        self.put(&name, snapshot.encode());
+        self.current.snapshot = name;
+        self.current.log_seq_start = self.current.next_seq;
+        self.window.clear();
+    }
+
+    /// Writes CURRENT, with the whole window inline.
+    pub(crate) fn publish(&mut self) {
+        let inline = self.window.iter().map(|entry| InlineEntry { seq: entry.seq, bytes: entry.encode() });
+        self.current.inline_log = inline.collect();
+        self.current.next_sequence = Some(self.state.max_sequence() + 1);
+        self.put(&self.layout.current(), self.current.encode());
+    }
+}
