@@ -1,0 +1,142 @@
+//! One object on its way to the store, in pieces as they are made.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures::StreamExt;
+use futures::future::{self, Either};
+use futures::stream::FuturesUnordered;
+
+use super::context::Context;
+use crate::error::{Error, Result};
+use crate::host::MultipartUpload;
+use crate::maybe::BoxFuture;
+
+/// Parts of one object in flight at a time; a third waits.
+const PARTS_IN_FLIGHT: usize = 2;
+
+/// Collects pieces. Up to one part it becomes a single put; beyond, the parts go up while later ones are made.
+///
+/// Memory: at most one part that fills and [`PARTS_IN_FLIGHT`] that fly. The name is new, so the put is unconditional and
+/// may be repeated. A part cannot be repeated (a second put of it would be another part): the whole object is then made
+/// again, under another name.
+pub(super) struct Upload {
+    context: Arc<Context>,
+    key: String,
+    filling: Vec<Bytes>,
+    filled: u64,
+    parts: Option<Box<dyn MultipartUpload>>,
+    in_flight: FuturesUnordered<BoxFuture<'static, Result<()>>>,
+}
+
+impl Upload {
+    pub(super) fn new(context: Arc<Context>, key: String) -> Upload {
+        Upload {
+            context,
+            key,
+            filling: Vec::new(),
+            filled: 0,
+            parts: None,
+            in_flight: FuturesUnordered::new(),
+        }
+    }
+
+    /// Takes the next bytes of the object.
+    pub(super) async fn write(&mut self, piece: Bytes) -> Result<()> {
+        if piece.is_empty() {
+            return Ok(());
+        }
+        self.filled += piece.len() as u64;
+        self.filling.push(piece);
+        while self.filled > self.context.options.part_size {
+            let part = self.take(self.context.options.part_size);
+            self.send(part).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes the object visible. One request, or one for each part and two around them.
+    pub(super) async fn finish(&mut self) -> Result<()> {
+        let last = self.take(self.filled);
+        if self.parts.is_none() {
+            return self.context.requests.put_unique(&self.key, last).await.map(drop);
+        }
+        self.send(last).await?;
+        while let Some(sent) = self.in_flight.next().await {
+            sent?;
+        }
+        match self.parts.take() {
+            Some(parts) => self.in_time(0, parts.complete()).await.map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes back what was sent of an object that will not be finished.
+    pub(super) async fn abort(&mut self) {
+        self.in_flight.clear();
+        if let Some(parts) = self.parts.take() {
+            // The store drops abandoned parts by its own rules if this fails.
+            let _ = parts.abort().await;
+        }
+    }
+
+    async fn send(&mut self, part: Bytes) -> Result<()> {
+        if self.in_flight.len() >= PARTS_IN_FLIGHT
+            && let Some(sent) = self.in_flight.next().await
+        {
+            sent?;
+        }
+        let parts = match &mut self.parts {
+            Some(parts) => parts,
+            none => none.insert(self.context.requests.put_multipart(&self.key).await?),
+        };
+        let bytes = part.len() as u64;
+        let sent = parts.put_part(part);
+        self.in_flight.push(self.in_time(bytes, sent));
+        Ok(())
+    }
+
+    /// A link slower than 128 KB/s is taken for a dead one.
+    fn in_time<T: 'static>(
+        &self,
+        bytes: u64,
+        answer: BoxFuture<'static, Result<T>>,
+    ) -> BoxFuture<'static, Result<T>> {
+        let limit_ms = self.context.flush_deadline_ms() + bytes / 128;
+        let timeout = self.context.host.sleep(Duration::from_millis(limit_ms));
+        let object = self.key.clone();
+        Box::pin(async move {
+            match future::select(answer, timeout).await {
+                Either::Left((answer, _)) => answer,
+                Either::Right(_) => {
+                    Err(Error::Unavailable { object, message: format!("no answer within {limit_ms} ms") })
+                }
+            }
+        })
+    }
+
+    /// Exactly `bytes` from the front: some stores want all parts but the last to be of one size.
+    fn take(&mut self, bytes: u64) -> Bytes {
+        self.filled -= bytes;
+        let mut left = bytes as usize;
+        if let [only] = self.filling.as_slice()
+            && only.len() == left
+        {
+            return self.filling.pop().unwrap_or_default();
+        }
+        let mut part = BytesMut::with_capacity(left);
+        let mut used = 0;
+        for piece in &mut self.filling {
+            let taken = piece.split_to(piece.len().min(left));
+            left -= taken.len();
+            part.extend_from_slice(&taken);
+            if !piece.is_empty() {
+                break;
+            }
+            used += 1;
+        }
+        self.filling.drain(..used);
+        part.freeze()
+    }
+}
