@@ -4,6 +4,8 @@
 //! `get-scan-disagree` (a merged older run stands in front of a newer one: its scan is right) and `orphan-equal-seq` (a
 //! swept put and a later delete share a sequence number: its get is right).
 
+#![allow(clippy::unwrap_used, reason = "what a test cannot unwrap fails it")]
+
 mod bucket;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "a fixture that cannot be read fails the test")]
 
+pub(crate) mod faults;
 pub(crate) mod made;
 
 use std::collections::BTreeSet;
@@ -25,7 +26,7 @@ use isledb_core::{Result, read};
 /// January 2027: the far expiries of the fixtures are in 2126, the near ones long past.
 const NOW_MS: u64 = 1_800_000_000_000;
 
-/// A clock that only the test turns; sleeping passes the time at once.
+/// A clock that only the test turns.
 pub(crate) struct TestClock(AtomicU64);
 
 impl TestClock {
@@ -48,8 +49,11 @@ impl Host for TestClock {
     fn fill_random(&self, buf: &mut [u8]) {
         buf.fill(7);
     }
-    fn sleep(&self, _duration: Duration) -> BoxFuture<'static, ()> {
-        // Time limits are never reached here.
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        // Pauses between attempts pass at once; time limits of attempts never come.
+        if duration < Duration::from_secs(10) {
+            return Box::pin(futures::future::ready(()));
+        }
         Box::pin(futures::future::pending())
     }
 }
