@@ -7,6 +7,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod db;
 pub mod error;
 pub mod format;
 pub mod host;
@@ -16,4 +17,5 @@ pub mod read;
 #[cfg(feature = "write")]
 pub mod write;
 
+pub use db::{Db, DbOptions};
 pub use error::{Error, ErrorKind, Result};

@@ -81,12 +81,30 @@ impl Flusher {
                 return Ok(true);
             }
         }
+        self.keep_window_short(buffer).await;
         loop {
             let Some(draft) = self.fresh_draft(buffer).await? else { return Ok(false) };
             if let Attempt::Committed(_) = self.publish(Some(draft), buffer).await? {
                 return Ok(true);
             }
             // Stale: too much time passed on the way. What is too old is made new, under the same identity.
+        }
+    }
+
+    /// Writes a snapshot where the window has grown enough: two requests in series, while the tables of this flush are on
+    /// their way. It may fail: the window is a little longer then, and the next flush tries again.
+    async fn keep_window_short(&mut self, buffer: &Buffer) {
+        let Flusher { context, publisher, tables, uploads } = self;
+        if !publisher.snapshot_due() || publisher.is_pending() {
+            return;
+        }
+        let mut snapshot = pin!(publisher.write_snapshot());
+        let written = poll_fn(|cx| {
+            drive_uploads(context, tables, uploads, cx, buffer);
+            snapshot.as_mut().poll(cx)
+        });
+        if let Err(error) = written.await {
+            tracing::warn!(%error, "a snapshot of the manifest could not be written; the next flush tries again");
         }
     }
 

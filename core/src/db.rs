@@ -1,0 +1,186 @@
+//! The control plane: opens a prefix, hands out the writer, readers and tailers, and owns what they share.
+
+use std::sync::Arc;
+#[cfg(feature = "write")]
+use std::sync::{Mutex, PoisonError};
+
+use crate::error::Result;
+use crate::format::layout::Layout;
+#[cfg(feature = "write")]
+use crate::format::manifest::Role;
+use crate::host::{Host, ObjectStore, Requests, RetryPolicy};
+#[cfg(feature = "write")]
+use crate::manifest::Publisher;
+use crate::manifest::{ManifestStorage, ManifestView, ObjectManifest};
+use crate::read::{BlockCache, DEFAULT_CACHE_BYTES, ReadSource, Reader, ReaderOptions};
+#[cfg(feature = "write")]
+use crate::write::{WeakWriter, Writer, WriterOptions};
+
+/// What all handles of a database share.
+#[derive(Clone)]
+pub struct DbOptions {
+    /// Where the manifest lies; `None` is under the prefix, in the same store.
+    pub manifest: Option<Arc<dyn ManifestStorage>>,
+    /// How failed requests are repeated.
+    pub retry: RetryPolicy,
+    /// Bound of the cache of decoded blocks, index partitions and table tails, in bytes. Default 64 MiB.
+    pub cache_bytes: u64,
+    /// Prove, before the first write to a prefix that holds no database of ours, that the store enforces conditional
+    /// puts. Default: yes. Off, for a store that is known to be right: 6 requests fewer, once.
+    pub probe: bool,
+}
+
+impl Default for DbOptions {
+    fn default() -> DbOptions {
+        DbOptions {
+            manifest: None,
+            retry: RetryPolicy::default(),
+            cache_bytes: DEFAULT_CACHE_BYTES,
+            probe: true,
+        }
+    }
+}
+
+/// One database: a prefix of an object store. Cheap to clone; all clones share caches and the one writer.
+#[derive(Clone)]
+pub struct Db(Arc<Shared>);
+
+struct Shared {
+    source: ReadSource,
+    #[cfg(feature = "write")]
+    writer: Mutex<WriterSlot>,
+}
+
+#[cfg(feature = "write")]
+#[derive(Default)]
+struct WriterSlot {
+    /// The writer that was opened last.
+    open: Option<WeakWriter>,
+    /// One is being opened.
+    opening: bool,
+    /// The store was proved, or the proof is not wanted.
+    proved: bool,
+}
+
+impl Db {
+    /// A handle on the database under `prefix` of `store`. No request: whether there is a database is found out by what is
+    /// opened from it. `prefix` may be empty; a trailing slash does not matter.
+    ///
+    /// Errors: `InvalidArgument` for a prefix that no object can have.
+    pub fn open(
+        store: Arc<dyn ObjectStore>,
+        host: Arc<dyn Host>,
+        prefix: &str,
+        options: DbOptions,
+    ) -> Result<Db> {
+        let layout = Layout::new(prefix)?;
+        let requests = Requests { store, host, policy: options.retry };
+        let manifest = options
+            .manifest
+            .unwrap_or_else(|| Arc::new(ObjectManifest::new(requests.clone(), layout.clone())));
+        let cache = Arc::new(BlockCache::new(options.cache_bytes));
+        Ok(Db(Arc::new(Shared {
+            source: ReadSource { manifest, requests, layout, cache },
+            #[cfg(feature = "write")]
+            writer: Mutex::new(WriterSlot { proved: !options.probe, ..WriterSlot::default() }),
+        })))
+    }
+
+    /// The names of this database's objects.
+    pub fn layout(&self) -> &Layout {
+        &self.0.source.layout
+    }
+
+    /// The requests that this database makes its way with.
+    pub fn requests(&self) -> &Requests {
+        &self.0.source.requests
+    }
+
+    /// The decoded parts of tables that all readers share.
+    pub fn cache(&self) -> &BlockCache {
+        &self.0.source.cache
+    }
+
+    /// Where the manifest lies.
+    pub fn manifest(&self) -> &Arc<dyn ManifestStorage> {
+        &self.0.source.manifest
+    }
+
+    /// Reads the manifest: one GET, two rounds where there is a snapshot.
+    pub async fn load_view(&self) -> Result<ManifestView> {
+        let source = &self.0.source;
+        ManifestView::load(source.manifest.as_ref(), source.requests.host.as_ref()).await
+    }
+
+    /// Opens a reader, of which a process may have any number. Cost: as [`Reader::open`].
+    pub async fn reader(&self, options: ReaderOptions) -> Result<Reader> {
+        Reader::open(self.0.source.clone(), options).await
+    }
+}
+
+#[cfg(feature = "write")]
+impl Db {
+    /// Claims the writer role and opens the writer. Whoever held the role is fenced, unless `takeover` is off.
+    ///
+    /// Cost on a live database: 4 or 5 requests in series (CURRENT, its snapshot, slot, CURRENT). The first time on a prefix
+    /// without a database of ours also the capability probe: 6 requests in 4 rounds.
+    ///
+    /// Errors: `InvalidArgument` for an option out of its bounds, and where this handle has a writer that is open already;
+    /// `Unsupported` for a store that ignores conditions; `Fenced` without `takeover`; `Corrupt` for a log without CURRENT.
+    pub async fn writer(&self, options: WriterOptions) -> Result<Writer> {
+        options.validate()?;
+        let opening = Opening::begin(&self.0)?;
+        let ReadSource { manifest, requests, layout, .. } = self.0.source.clone();
+        let host = requests.host.clone();
+        let view = ManifestView::load(manifest.as_ref(), host.as_ref()).await?;
+        let ours = view.current.next_sequence.is_some();
+        let view = if ours || opening.proved {
+            Publisher::prepare_claim(manifest.as_ref(), host.as_ref(), view).await?
+        } else {
+            let prove = manifest.prove();
+            let prepare = Publisher::prepare_claim(manifest.as_ref(), host.as_ref(), view);
+            let ((), view) = futures::future::try_join(prove, prepare).await?;
+            view
+        };
+        let claim = options.claim();
+        let publisher = Publisher::claim(manifest, host, Role::Writer, &claim, view).await?;
+        let writer = Writer::new(requests, layout, publisher, options);
+        opening.done(&writer);
+        Ok(writer)
+    }
+}
+
+/// The right to open the writer; given back when it is dropped.
+#[cfg(feature = "write")]
+struct Opening<'a> {
+    shared: &'a Shared,
+    proved: bool,
+}
+
+#[cfg(feature = "write")]
+impl<'a> Opening<'a> {
+    fn begin(shared: &'a Shared) -> Result<Opening<'a>> {
+        let mut slot = shared.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = slot.open.as_ref().is_some_and(WeakWriter::is_open);
+        if open || slot.opening {
+            return Err(crate::Error::invalid(
+                "this database handle has an open writer: close it, or clone it",
+            ));
+        }
+        slot.opening = true;
+        Ok(Opening { shared, proved: slot.proved })
+    }
+
+    fn done(self, writer: &Writer) {
+        let mut slot = self.shared.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        slot.open = Some(writer.downgrade());
+        slot.proved = true;
+    }
+}
+
+#[cfg(feature = "write")]
+impl Drop for Opening<'_> {
+    fn drop(&mut self) {
+        self.shared.writer.lock().unwrap_or_else(PoisonError::into_inner).opening = false;
+    }
+}
