@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::block::Block;
 use super::internal_key::{self, Kind, TRAILER};
-use super::row::Row;
+use super::row::{Row, common_prefix};
 use crate::{Error, Result};
 
 /// Iterates over the entries of a [`Block`], in both directions: user keys ascending, of one key the newest version first.
@@ -121,11 +121,24 @@ impl BlockIter {
     pub fn seek_ge(&mut self, user_key: &[u8]) -> Result<bool> {
         self.clear();
         let restart = self.last_restart_below(user_key)?.unwrap_or(0);
-        let mut found = self.read(self.block.rows.restart(restart))?;
-        while found && self.user_key() < user_key {
-            found = self.read(self.entry_end)?;
+        let start = self.block.rows.restart(restart);
+        match search(self.block.rows.entries(), start, user_key) {
+            Search::Found { at, row } => {
+                // The entry shares with the one before no more than that one has in common with the wanted key.
+                self.key.extend_from_slice(user_key.get(..row.shared as usize).unwrap_or_default());
+                self.key.extend_from_slice(row.unshared(self.block.rows.entries()));
+                self.stand(at, row)
+            }
+            Search::End => Ok(false),
+            Search::Corrupt { at } => Err(self.corrupt_entry(at)),
+            Search::ByKey => {
+                let mut found = self.read(start)?;
+                while found && self.user_key() < user_key {
+                    found = self.read(self.entry_end)?;
+                }
+                Ok(found)
+            }
         }
-        Ok(found)
     }
 
     /// Moves to the last entry whose user key is below `user_key`. False where there is none.
@@ -162,7 +175,8 @@ impl BlockIter {
             return Ok(false);
         }
         if let Some(position) = self.back_position.filter(|&position| position > 0) {
-            return self.land(position - 1);
+            let shared = self.back.get(position as usize).map_or(0, |listed| listed.row.shared);
+            return self.land(position - 1, shared as usize);
         }
         let at = self.entry_at;
         self.clear();
@@ -259,7 +273,7 @@ impl BlockIter {
 
     fn land_on_last(&mut self) -> Result<bool> {
         match self.back.len().checked_sub(1) {
-            Some(last) => self.land(last as u32),
+            Some(last) => self.land(last as u32, 0),
             None => {
                 self.clear();
                 Ok(false)
@@ -267,9 +281,9 @@ impl BlockIter {
         }
     }
 
-    /// Stands on an entry of the list. Its key is filled from the end: each earlier entry gives the bytes that all entries
-    /// after it share with it.
-    fn land(&mut self, position: u32) -> Result<bool> {
+    /// Stands on an entry of the list. The first `known` bytes of its key are in the buffer already; the rest is filled
+    /// from the end: each earlier entry gives the bytes that all entries after it share with it.
+    fn land(&mut self, position: u32, known: usize) -> Result<bool> {
         let entries = self.block.rows.entries();
         let Some(listed) = self.back.get(..=position as usize) else {
             return Ok(false);
@@ -280,6 +294,9 @@ impl BlockIter {
         self.key.resize((row.shared + (row.value_at - row.key_at)) as usize, 0);
         let mut missing = self.key.len();
         for BackRow { row, .. } in listed.iter().rev() {
+            if missing <= known {
+                break;
+            }
             let shared = row.shared as usize;
             if shared < missing {
                 let own = row.unshared(entries).get(..missing - shared);
@@ -315,6 +332,52 @@ impl BlockIter {
         let found = format!("bytes at {at} of the block that are none");
         Error::corrupt(&self.block.object, self.block.offset, "a row entry with an internal key", found)
     }
+}
+
+/// What [`search`] came to.
+enum Search {
+    /// The first entry at or above the wanted key, and where it is. Its shared bytes are those of the wanted key.
+    Found { at: u32, row: Row },
+    /// All entries are below.
+    End,
+    /// There is no entry at this place.
+    Corrupt { at: u32 },
+    /// Bytes of a trailer are shared, so keys have to be put together.
+    ByKey,
+}
+
+/// Looks for the first entry at or above `wanted`, from the restart at `at` on, without putting keys together.
+///
+/// Let the last key that was looked at be below `wanted`, and `common` be the length of their common prefix. An entry
+/// that shares more than that differs from `wanted` at the same byte: it is below too, and its key need not be known.
+/// An entry that shares less begins with as many bytes of `wanted`, so its own bytes decide.
+fn search(entries: &[u8], mut at: u32, wanted: &[u8]) -> Search {
+    let mut common = 0;
+    // Whether all of the last user key is a prefix of `wanted`: what is shared beyond it are bytes of its trailer.
+    let mut is_prefix = true;
+    while (at as usize) < entries.len() {
+        let Some(row) = Row::read(entries, at) else {
+            return Search::Corrupt { at };
+        };
+        let shared = row.shared as usize;
+        if shared <= common {
+            let Some((own, _)) = internal_key::split(row.unshared(entries)) else {
+                return Search::ByKey;
+            };
+            let rest = wanted.get(shared..).unwrap_or_default();
+            let same = common_prefix(own, rest);
+            match (own.get(same), rest.get(same)) {
+                (Some(byte), Some(wanted)) if byte < wanted => is_prefix = false,
+                (None, Some(_)) => is_prefix = true,
+                _ => return Search::Found { at, row },
+            }
+            common = shared + same;
+        } else if is_prefix {
+            return Search::ByKey;
+        }
+        at = row.end;
+    }
+    Search::End
 }
 
 /// The last of `0..count` for which `below` holds, where it holds for a prefix of them.

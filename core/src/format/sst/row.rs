@@ -144,6 +144,22 @@ impl RowBlock {
     }
 }
 
+/// Length of the common prefix, eight bytes at a time.
+#[inline]
+pub(super) fn common_prefix(a: &[u8], b: &[u8]) -> usize {
+    let (words_a, words_b) = (a.as_chunks::<8>().0, b.as_chunks::<8>().0);
+    let mut length = 0;
+    for (x, y) in words_a.iter().zip(words_b) {
+        let difference = u64::from_le_bytes(*x) ^ u64::from_le_bytes(*y);
+        if difference != 0 {
+            return length + (difference.trailing_zeros() / 8) as usize;
+        }
+        length += 8;
+    }
+    let (rest_a, rest_b) = (a.get(length..).unwrap_or_default(), b.get(length..).unwrap_or_default());
+    length + rest_a.iter().zip(rest_b).take_while(|(x, y)| x == y).count()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -171,5 +187,18 @@ mod tests {
         assert!(Row::read(&[0, 0xff, 0xff, 0xff, 0xff, 0x0f, 0], 0).is_none());
         assert!(Row::read(&[], 0).is_none());
         assert!(Row::read(&[0], 7).is_none());
+    }
+
+    #[test]
+    fn common_prefixes() {
+        let a = b"0123456789abcdefghij";
+        for i in 0..=a.len() {
+            let mut b = a.to_vec();
+            assert_eq!(common_prefix(a, &b[..i]), i);
+            if let Some(byte) = b.get_mut(i) {
+                *byte ^= 0x80;
+                assert_eq!(common_prefix(a, &b), i);
+            }
+        }
     }
 }
