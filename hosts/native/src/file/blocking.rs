@@ -1,0 +1,36 @@
+//! Where the blocking calls run.
+
+use isledb_core::{Error, Result};
+
+/// Runs file work on tokio's pool of blocking threads, or right here where no runtime is entered.
+///
+/// On a dropped future the work goes on to its end: a write that is not waited for has an open outcome, as everywhere.
+pub(super) async fn run<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    match tokio::runtime::Handle::try_current() {
+        Ok(runtime) => runtime.spawn_blocking(work).await.unwrap_or_else(|died| {
+            let message = format!("the file work did not end: {died}");
+            Err(Error::Unavailable { object: "folder".to_owned(), message })
+        }),
+        Err(_) => work(),
+    }
+}
+
+/// What an error of the file system means to the caller.
+pub(super) fn io_error(key: &str, error: &std::io::Error) -> Error {
+    use std::io::ErrorKind;
+    let object = key.to_owned();
+    match error.kind() {
+        // A path that goes through a file, or ends at a folder, names no object.
+        ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::IsADirectory => {
+            Error::NotFound { object }
+        }
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            Error::Permission { object, message: error.to_string() }
+        }
+        ErrorKind::InvalidFilename | ErrorKind::InvalidInput => {
+            Error::InvalidArgument { what: format!("object name {key:?}: {error}") }
+        }
+        ErrorKind::Unsupported => Error::Unsupported { object, what: error.to_string() },
+        _ => Error::Unavailable { object, message: error.to_string() },
+    }
+}
