@@ -1,5 +1,8 @@
 //! Large values beside their table, and the rules that keep GC from taking one away under a flush.
 //!
+//! The upload is a part of the flush, not of the put: a put then costs no request and waits for nobody, its value counts in the
+//! memtable's bytes (so that memory stays bounded), and the value is still there when the rules below ask for another put.
+//!
 //! A blob is named by its content, so a flush may find one that is there already, and that one may be about to go. GC says so
 //! beforehand in `manifest/gc/blobs.json`. A flush therefore puts each of its blobs (if absent), *then* reads that document,
 //! *then* publishes, each within half an hour of the step before, and relies on no blob that is named there, not even

@@ -34,7 +34,8 @@ use crate::maybe::BoxFuture;
 ///
 /// Errors that end the writer come back from every later call: `Fenced` (another owner took the role) and
 /// `OutcomeUnknown` without `retry`. After any other error of the store nothing is lost: the same call, made again, goes on
-/// where it was, and nothing is uploaded or published twice. Clones are one writer.
+/// where it was, and nothing is uploaded or published twice. Clones are one writer; when the last one is dropped without
+/// [`Writer::close`], what was not acknowledged may be lost.
 #[derive(Clone)]
 pub struct Writer(Arc<Handle>);
 
