@@ -14,6 +14,7 @@ pub mod host;
 pub mod manifest;
 pub mod maybe;
 pub mod read;
+pub mod tail;
 #[cfg(feature = "write")]
 pub mod write;
 

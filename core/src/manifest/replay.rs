@@ -165,14 +165,14 @@ impl Replay {
         self.roles[role as usize].active
     }
 
+    /// The epoch of a role below which entries at the beginning of the window do not count.
+    pub fn active_at_start(&self, role: Role) -> u64 {
+        self.roles[role as usize].window.start
+    }
+
     /// True if the window has a claim entry of this role.
     pub fn window_has_claim(&self, role: Role) -> bool {
         self.roles[role as usize].last_claim.is_some_and(|slot| slot >= self.log_seq_start)
-    }
-
-    /// True if an entry counts that follows all those seen: the skip rule, for the change feed.
-    pub fn counts(&self, entry: &LogEntry) -> bool {
-        is_claim(entry) || entry.epoch >= self.active(entry.role)
     }
 }
 

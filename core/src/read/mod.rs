@@ -5,20 +5,20 @@
 //! the store with neighbours coalesced. On top of that `get` finds the newest version of one key, and a [`Scan`] merges
 //! the sorted sources (`cursor`) of a range. Nothing here writes, lists, or asks for more than named objects by range.
 
-mod blob;
-mod cache;
+pub(crate) mod blob;
+pub(crate) mod cache;
 mod coalesce;
-mod cursor;
-mod fetch;
+pub(crate) mod cursor;
+pub(crate) mod fetch;
 mod flight;
 mod get;
-mod merge;
+pub(crate) mod merge;
 mod pinned;
-mod range;
+pub(crate) mod range;
 mod reader;
 mod scan;
 mod table;
-mod tables;
+pub(crate) mod tables;
 mod version;
 mod view;
 

@@ -7,7 +7,8 @@ use bytes::{Bytes, BytesMut};
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::cursor::{Cursor, MAX_READ_AHEAD};
-use super::merge::{Merge, Sorted, Step};
+use super::fetch::Loader;
+use super::merge::{At, Merge, Sorted, Step};
 use super::pinned::Pinned;
 use super::range::KeyRange;
 use super::reader::Reader;
@@ -268,17 +269,21 @@ impl Scan {
     async fn load_blocked(&mut self) -> Result<()> {
         self.pinned.check_age(&**self.reader.host())?;
         let loader = self.reader.loader();
-        let loads = self
-            .merge
-            .blocked_mut()
-            .into_iter()
-            .map(|(i, cursor)| async move { Ok::<_, Error>((i, cursor.load(loader).await?)) });
+        // No closure: rustc could not show that its futures are `Send` for every lifetime.
+        let mut loads = Vec::new();
+        for (i, cursor) in self.merge.blocked_mut() {
+            loads.push(load_source(loader, i, cursor));
+        }
         let loaded: Vec<_> = stream::iter(loads).buffer_unordered(LOADS_AT_ONCE).try_collect().await?;
         for (i, at) in loaded {
             self.merge.loaded(i, at);
         }
         Ok(())
     }
+}
+
+async fn load_source(loader: &Loader, i: usize, cursor: &mut Cursor) -> Result<(usize, At)> {
+    Ok((i, cursor.load(loader).await?))
 }
 
 impl std::fmt::Debug for Scan {

@@ -53,6 +53,11 @@ impl View {
         Scan::pinned(self.reader.clone(), self.pinned.clone(), options, now_ms(&**self.reader.host()))
     }
 
+    /// Like [`View::scan`], but entries whose time has passed are shown too: what the state holds, whatever the time.
+    pub(crate) fn scan_unexpiring(&self, options: &ScanOptions) -> Scan {
+        Scan::pinned(self.reader.clone(), self.pinned.clone(), options, 0)
+    }
+
     async fn find(&self, key: &[u8]) -> Result<Option<Found>> {
         self.pinned.check_age(&**self.reader.host())?;
         match self.reader.find(&self.pinned, key).await {

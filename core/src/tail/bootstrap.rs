@@ -1,0 +1,90 @@
+//! The state that a new consumer begins with.
+
+use std::ops::Bound;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::cursor::{Cursor, Held, Scanning};
+use super::feed;
+use crate::error::{Error, Result};
+use crate::read::{Entry, Reader, Scan, ScanOptions};
+
+/// Emits a view in key order, and goes on in a newer one from its last key when a view becomes too old.
+///
+/// The change feed that follows begins where the oldest of these views ends, and leaves out, key by key, what the view that
+/// emitted the key held already. So what it repeats in time it does not repeat in changes.
+pub(super) struct Bootstrap {
+    scan: Scan,
+}
+
+impl Bootstrap {
+    /// A bootstrap from the reader's latest view. `cursor` is where an earlier one stopped, or [`None`] to begin.
+    ///
+    /// Errors: `CursorExpired` where the feed no longer reaches back to the oldest of its views.
+    pub(super) fn begin(reader: &Reader, cursor: Option<Cursor>) -> Result<(Bootstrap, Cursor)> {
+        let view = reader.view();
+        let manifest = view.manifest();
+        let (current, replay) = (&manifest.current, &manifest.replay);
+        let mut cursor = cursor.unwrap_or_else(|| {
+            let end = feed::end(current, replay);
+            Cursor { scanning: Some(Scanning { last_key: Bytes::new(), slot: end.slot }), ..end }
+        });
+        feed::check(&cursor, current, replay)?;
+        let Some(scanning) = cursor.scanning.clone() else {
+            return Err(Error::invalid(format!("cursor {cursor} is past its bootstrap")));
+        };
+        let slot = current.next_slot();
+        if scanning.last_key.is_empty() {
+            // Nothing was emitted, so nothing is held: as if it began now.
+            cursor = feed::end(current, replay);
+        } else if slot != scanning.slot {
+            let emitted =
+                cursor.held.last().is_none_or(|held| held.up_to.as_ref() != Some(&scanning.last_key));
+            if emitted {
+                let up_to = Some(scanning.last_key.clone());
+                let line = Held { up_to, slot: scanning.slot };
+                cursor.held = cursor.held.iter().cloned().chain([line]).collect();
+            }
+        }
+        let start = match &scanning.last_key {
+            none if none.is_empty() => Bound::Unbounded,
+            key => Bound::Excluded(key.clone()),
+        };
+        let scan = view.scan_unexpiring(&ScanOptions { start, ..ScanOptions::default() });
+        cursor.scanning = Some(Scanning { slot, ..scanning });
+        Ok((Bootstrap { scan }, cursor))
+    }
+
+    /// The next entry of the state, or [`None`] at its end; `cursor` moves behind it.
+    pub(super) async fn next(&mut self, reader: &Reader, cursor: &mut Cursor) -> Result<Option<Entry>> {
+        loop {
+            match self.scan.next().await {
+                Ok(Some(entry)) => {
+                    if let Some(scanning) = &mut cursor.scanning {
+                        scanning.last_key = entry.key.clone();
+                    }
+                    return Ok(Some(entry));
+                }
+                Ok(None) => {
+                    finish(cursor);
+                    return Ok(None);
+                }
+                Err(Error::ViewExpired { .. }) => {
+                    reader.refresh().await?;
+                    (*self, *cursor) = Bootstrap::begin(reader, Some(cursor.clone()))?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+/// The state was emitted to its end: the feed follows.
+fn finish(cursor: &mut Cursor) {
+    let Some(last) = cursor.scanning.take() else { return };
+    if !cursor.held.is_empty() {
+        let line = Held { up_to: None, slot: last.slot };
+        cursor.held = cursor.held.iter().cloned().chain([line]).collect::<Arc<[Held]>>();
+    }
+}
