@@ -82,6 +82,7 @@ pub struct Memtable {
     first_sequence: u64,
     count: u32,
     chunks: Vec<Vec<u8>>,
+    spare: Spare,
     /// Length of what all keys have in common with the first one.
     common: usize,
     blobs: HashMap<BlobId, Bytes>,
@@ -90,6 +91,11 @@ pub struct Memtable {
     max_expire_ms: Option<u64>,
     puts_without_expiry: bool,
 }
+
+/// Empty chunks of a memtable that is done, for the next one: pages that the system need not clear again. All of
+/// [`CHUNK_BYTES`], and no more than that memtable had.
+#[derive(Default)]
+pub struct Spare(Vec<Vec<u8>>);
 
 /// The entries of one memtable in table order: key ascending, newest version first. 16 bytes an entry.
 pub struct Order(Vec<Position>);
@@ -105,10 +111,16 @@ struct Position {
 impl Memtable {
     /// An empty one, whose first write gets `first_sequence`.
     pub fn new(first_sequence: u64) -> Memtable {
+        Memtable::reusing(Spare::default(), first_sequence)
+    }
+
+    /// The same in the memory of one that is done.
+    pub fn reusing(spare: Spare, first_sequence: u64) -> Memtable {
         Memtable {
             first_sequence,
             count: 0,
             chunks: Vec::new(),
+            spare,
             common: 0,
             blobs: HashMap::new(),
             bytes: 0,
@@ -116,6 +128,20 @@ impl Memtable {
             max_expire_ms: None,
             puts_without_expiry: false,
         }
+    }
+
+    /// The memory of this one, whose content is no longer wanted.
+    pub fn into_spare(self) -> Spare {
+        let chunks = self.chunks.into_iter().chain(self.spare.0);
+        let whole = chunks.filter(|chunk| chunk.capacity() == CHUNK_BYTES);
+        Spare(
+            whole
+                .map(|mut chunk| {
+                    chunk.clear();
+                    chunk
+                })
+                .collect(),
+        )
     }
 
     /// Appends a write and returns its sequence number. The caller has checked the key (1 to 65,527 bytes), the value
@@ -248,8 +274,11 @@ impl Memtable {
     fn chunk_with(&mut self, bytes: usize) -> &mut Vec<u8> {
         let fits = self.chunks.last().is_some_and(|chunk| chunk.capacity() - chunk.len() >= bytes);
         if !fits {
-            let doubled = FIRST_CHUNK_BYTES << self.chunks.len().min(6);
-            self.chunks.push(Vec::with_capacity(doubled.min(CHUNK_BYTES).max(bytes)));
+            let spare = if bytes <= CHUNK_BYTES { self.spare.0.pop() } else { None };
+            self.chunks.push(spare.unwrap_or_else(|| {
+                let doubled = FIRST_CHUNK_BYTES << self.chunks.len().min(6);
+                Vec::with_capacity(doubled.min(CHUNK_BYTES).max(bytes))
+            }));
         }
         let last = self.chunks.len() - 1;
         &mut self.chunks[last]
@@ -368,6 +397,31 @@ mod tests {
             found,
             [(b'a', 4, 6), (b'a', 3, long), (b'b', 6, 6), (b'b', 5, long), (b'c', 2, 6), (b'c', 1, long)]
         );
+    }
+
+    #[test]
+    fn the_next_one_takes_over_the_memory_and_nothing_else() {
+        let fill = |memtable: &mut Memtable| {
+            for i in 0..30_000u32 {
+                memtable.push(&i.to_be_bytes(), Slot::Inline { value: &[7; 100], expire_at_ms: Some(5) });
+            }
+            memtable.push(b"large", inline(&vec![1; CHUNK_BYTES + 1]));
+        };
+        let mut first = Memtable::new(1);
+        fill(&mut first);
+        let chunks = first.chunks.iter().filter(|chunk| chunk.capacity() == CHUNK_BYTES).count();
+        let spare = first.into_spare();
+        assert_eq!(spare.0.len(), chunks);
+        let mut second = Memtable::reusing(spare, 9);
+        assert!(second.is_empty() && second.bytes() == 0 && second.expiries() == Expiries::default());
+        second.push(b"b", inline(b"1"));
+        second.push(b"a", inline(b"2"));
+        assert_eq!(second.spare.0.len(), chunks - 1);
+        let order = second.order();
+        let found: Vec<_> = second.entries(&order).map(|e| (e.key, e.sequence)).collect();
+        assert_eq!(found, [(&b"a"[..], 10), (b"b", 9)]);
+        fill(&mut second);
+        assert!(second.into_spare().0.len() <= chunks + 1, "it does not grow from one to the next");
     }
 
     proptest! {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::context::Context;
 use super::flush::Flusher;
-use super::memtable::{Memtable, Slot};
+use super::memtable::{Memtable, Slot, Spare};
 use super::signal::Signal;
 use crate::error::{Error, Result};
 use crate::format::sst::MAX_SEQUENCE;
@@ -24,6 +24,8 @@ pub(super) struct State {
     /// Full memtables that are not committed, oldest first; those on their way are among them.
     pending: VecDeque<Pending>,
     pending_bytes: u64,
+    /// Of the memtable that was committed last.
+    spare: Spare,
     committed: u64,
     /// Why no call can succeed any more.
     failed: Option<Error>,
@@ -77,6 +79,7 @@ impl Buffer {
             active_since: None,
             pending: VecDeque::new(),
             pending_bytes: 0,
+            spare: Spare::default(),
             committed: next_sequence - 1,
             failed: None,
             phase: Phase::Open,
@@ -110,6 +113,9 @@ impl Buffer {
                 if let Some(done) = state.pending.pop_front() {
                     state.committed = done.memtable.next_sequence() - 1;
                     state.pending_bytes -= done.memtable.bytes();
+                    if let Some(done) = Arc::into_inner(done.memtable) {
+                        state.spare = done.into_spare();
+                    }
                 }
             }
             Ok(false) => {}
@@ -162,7 +168,7 @@ impl State {
         if self.pending.len() >= context.options.max_pending_memtables as usize {
             return false;
         }
-        let next = Memtable::new(self.active.next_sequence());
+        let next = Memtable::reusing(std::mem::take(&mut self.spare), self.active.next_sequence());
         let full = std::mem::replace(&mut self.active, next);
         self.active_since = None;
         self.pending_bytes += full.bytes();

@@ -79,7 +79,8 @@ impl Writer {
 
     /// Sets a key. Returns the sequence number of the write.
     ///
-    /// No request, unless `max_pending_memtables` wait: then it drives their commits itself until there is room.
+    /// No request, unless `max_pending_memtables` wait: then it drives their commits itself until there is room. A value that
+    /// becomes a blob is hashed in this call.
     ///
     /// Errors: `InvalidArgument` (empty or too long key, too large value); `Backpressure` after `put_deadline` at the
     /// bound; what ended the writer; `Closed`. After any error the write was not accepted.

@@ -252,3 +252,16 @@ fn a_writer_that_is_gone_leaves_nothing_behind() {
     drop(writer);
     assert!(!weak.is_open() && buffer.upgrade().is_none(), "no cycle keeps it");
 }
+
+#[test]
+fn what_a_writer_does_may_move_between_threads() {
+    fn check(_: &(impl Send + Sync), _: impl Send) {}
+    let bench = Bench::new();
+    let writer = bench.writer(WriterOptions::default());
+    check(&writer, writer.put(b"k", b"v"));
+    check(&writer, writer.write(WriteBatch::new()));
+    check(&writer, writer.flush());
+    check(&writer, writer.wait_committed(1));
+    check(&writer, writer.run());
+    check(&writer, writer.close());
+}
