@@ -1,30 +1,50 @@
 //! IsleDB on a machine: the engine of [`isledb_core`] with S3, Google Cloud Storage, Azure, folders and memory as stores, on
 //! tokio.
 //!
-//! A database is a URL. [`open_store`] turns it into a store and a prefix, [`TokioHost`] brings clock and randomness, and the
-//! engine does the rest:
+//! A database is a URL: [`open`] takes one, and hands out a writer and readers.
+//!
+//! ```
+//! use isledb::BackgroundWriter;
+//! use isledb::read::ReaderOptions;
+//! use isledb::write::WriterOptions;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> isledb::Result<()> {
+//! let db = isledb::open("memory:")?; // or s3://bucket/prefix, gs://..., az://..., ./folder
+//! let mut writer = BackgroundWriter::spawn(db.writer(WriterOptions::default()).await?);
+//! writer.put(b"greeting", b"hello").await?;
+//! writer.flush().await?; // committed: visible to every reader, in every process
+//!
+//! let reader = db.reader(ReaderOptions::default()).await?;
+//! assert_eq!(reader.get(b"greeting").await?.as_deref(), Some(&b"hello"[..]));
+//! writer.shutdown().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! What it costs can be counted at the door, and told to a metrics recorder:
 //!
 //! ```
 //! use std::sync::Arc;
-//! use isledb::host::{Metered, ObjectStore, PriceList, PutCondition};
+//! use isledb::host::{Metered, ObjectStore, PutCondition};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> isledb::Result<()> {
 //! let opened = isledb::open_store("memory:", &isledb::StoreOptions::default())?;
-//! let store = Metered::new(opened.store);
-//! let key = format!("{}greeting", opened.prefix);
-//! let version = store.put(&key, "hello".into(), PutCondition::IfAbsent).await?;
-//! store.put(&key, "hello, world".into(), PutCondition::IfMatch(version)).await?;
+//! let store = Metered::new(Arc::new(isledb::Observed::new(opened.store)));
+//! let version = store.put("greeting", "hello".into(), PutCondition::IfAbsent).await?;
+//! store.put("greeting", "hello, world".into(), PutCondition::IfMatch(version)).await?;
 //!
 //! let cost = store.meter().cost();
 //! assert_eq!((cost.put, cost.bytes_written), (2, 17));
-//! println!("on S3 this would have cost ${}", cost.usd(&PriceList::S3));
+//! println!("${}", cost.usd(&opened.provider.prices()));
 //! # Ok(())
 //! # }
 //! ```
 
 #![deny(unsafe_code)]
 
+mod background;
 mod cloud;
 mod compression;
 mod file;
@@ -32,6 +52,7 @@ mod observed;
 mod tokio_host;
 mod url;
 
+pub use background::{BackgroundRefresh, BackgroundWriter};
 pub use cloud::CloudStore;
 pub use compression::zstd;
 pub use file::FileStore;
@@ -39,3 +60,21 @@ pub use isledb_core::*;
 pub use observed::Observed;
 pub use tokio_host::TokioHost;
 pub use url::{OpenedStore, Provider, StoreOptions, open_store};
+
+use std::sync::Arc;
+
+/// The database at a URL (see [`open_store`] for what there is), by the usual environment variables, with default options.
+/// Sends no request: whether there is a database is found out by what is opened from it.
+///
+/// Errors: as [`open_store`].
+pub fn open(url: &str) -> Result<Db> {
+    open_with(url, &StoreOptions::default(), DbOptions::default())
+}
+
+/// The database at a URL, with options.
+///
+/// Errors: as [`open_store`].
+pub fn open_with(url: &str, store: &StoreOptions, options: DbOptions) -> Result<Db> {
+    let OpenedStore { store, prefix, .. } = open_store(url, store)?;
+    Db::open(store, Arc::new(TokioHost::new()), &prefix, options)
+}

@@ -1,5 +1,7 @@
 //! The folder as an object store, within one process.
 
+#![allow(clippy::unwrap_used)] // functions of tests, which clippy does not take for tests
+
 use std::fs;
 use std::path::Path;
 

@@ -1,5 +1,7 @@
 //! The folder as an object store, between processes. A child is this test binary again, told by an environment variable.
 
+#![allow(clippy::unwrap_used)] // functions of tests, which clippy does not take for tests
+
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
