@@ -13,6 +13,7 @@ use crate::host::{Host, ObjectStore, Requests, RetryPolicy};
 use crate::manifest::Publisher;
 use crate::manifest::{ManifestStorage, ManifestView, ObjectManifest};
 use crate::read::{BlockCache, DEFAULT_CACHE_BYTES, ReadSource, Reader, ReaderOptions};
+use crate::tail::{TailOptions, Tailer};
 #[cfg(feature = "write")]
 use crate::write::{WeakWriter, Writer, WriterOptions};
 
@@ -115,6 +116,11 @@ impl Db {
     /// Opens a reader, of which a process may have any number. Cost: as [`Reader::open`].
     pub async fn reader(&self, options: ReaderOptions) -> Result<Reader> {
         Reader::open(self.0.source.clone(), options).await
+    }
+
+    /// Opens a tailer on the change feed. Cost: as [`Tailer::open`].
+    pub async fn tailer(&self, options: TailOptions) -> Result<Tailer> {
+        Tailer::open(self.0.source.clone(), options).await
     }
 }
 
