@@ -1,0 +1,170 @@
+//! A database as a URL names it: its store, metered, and the engine on top.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use isledb::format::layout::Layout;
+use isledb::format::manifest::Current;
+use isledb::host::{Cost, Host, Meter, Metered, Requests, RetryPolicy};
+use isledb::manifest::{CurrentRead, ManifestView};
+use isledb::read::{Reader, ReaderOptions};
+use isledb::tail::{TailOptions, Tailer};
+use isledb::write::{Writer, WriterOptions};
+use isledb::{Db, DbOptions, Error, Provider};
+
+use crate::args::{Global, Role};
+use crate::as_of::FixedManifest;
+use crate::exit::Outcome;
+
+/// What was asked of a store so far.
+#[derive(Clone)]
+pub(crate) struct Metering {
+    provider: Provider,
+    meter: Meter,
+}
+
+impl Metering {
+    pub(crate) fn cost(&self) -> Cost {
+        self.meter.cost()
+    }
+
+    pub(crate) fn provider(&self) -> Provider {
+        self.provider
+    }
+}
+
+/// A store, and the database in it.
+pub(crate) struct Connection {
+    url: String,
+    metering: Metering,
+    options: DbOptions,
+    db: Db,
+}
+
+impl Connection {
+    /// No request is sent yet.
+    pub(crate) fn open(url: &str, global: &Global) -> Outcome<Connection> {
+        let place = isledb::open_store(url, &store_options(global))?;
+        let metered = Metered::new(place.store);
+        let metering = Metering { provider: place.provider, meter: metered.meter() };
+        let host: Arc<dyn Host> = Arc::new(isledb::TokioHost::new());
+        let options = DbOptions { retry: retry(global.timeout), ..DbOptions::default() };
+        let db = Db::open(Arc::new(metered), host, &place.prefix, options.clone())?;
+        Ok(Connection { url: url.to_owned(), metering, options, db })
+    }
+
+    pub(crate) fn metering(&self) -> Metering {
+        self.metering.clone()
+    }
+
+    pub(crate) fn layout(&self) -> &Layout {
+        self.db.layout()
+    }
+
+    pub(crate) fn requests(&self) -> &Requests {
+        self.db.requests()
+    }
+
+    /// A whole object. Without CURRENT there is no database.
+    pub(crate) async fn object(&self, name: &str) -> Outcome<Bytes> {
+        match self.requests().get(name).await {
+            Ok(fetched) => Ok(fetched.body),
+            Err(error) if name == self.layout().current() => Err(self.missing(error).into()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// CURRENT, if there is one. One GET.
+    pub(crate) async fn current(&self) -> Outcome<Option<Current>> {
+        match self.db.manifest().read_current(None).await {
+            Ok(read) => Ok(Some(Current::decode(&self.layout().current(), &read.bytes)?)),
+            Err(Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// CURRENT as it was read, and the state that it stands for. One GET, and another round where there is a snapshot.
+    pub(crate) async fn manifest_view(&self) -> Outcome<(CurrentRead, ManifestView)> {
+        let manifest = self.db.manifest();
+        let read = manifest.read_current(None).await.map_err(|error| self.missing(error))?;
+        let fixed = FixedManifest::new(manifest.clone(), read.clone());
+        match ManifestView::load(&fixed, &*self.requests().host).await {
+            Ok(view) => Ok((read, view)),
+            // What CURRENT names may go while it is read: once more, from the beginning.
+            Err(Error::Corrupt { .. }) => {
+                let read = manifest.read_current(None).await.map_err(|error| self.missing(error))?;
+                let fixed = FixedManifest::new(manifest.clone(), read.clone());
+                Ok((read, ManifestView::load(&fixed, &*self.requests().host).await?))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// A reader of what is committed now.
+    pub(crate) async fn reader(&self) -> Outcome<Reader> {
+        let reader = self.db.reader(ReaderOptions::default()).await?;
+        if !reader.exists() {
+            return Err(self.no_database().into());
+        }
+        Ok(reader)
+    }
+
+    /// A reader of what was committed at a log slot.
+    pub(crate) async fn reader_at(&self, slot: u64) -> Outcome<Reader> {
+        let manifest = self.db.manifest().clone();
+        let fixed = match FixedManifest::as_of(manifest, self.requests(), slot).await {
+            Ok(fixed) => fixed,
+            Err(failure) if failure.is_missing(&self.layout().current()) => {
+                return Err(self.no_database().into());
+            }
+            Err(failure) => return Err(failure),
+        };
+        let options = DbOptions { manifest: Some(Arc::new(fixed)), ..self.options.clone() };
+        let Requests { store, host, .. } = self.requests().clone();
+        let db = Db::open(store, host, self.layout().prefix(), options)?;
+        Ok(db.reader(ReaderOptions::default()).await?)
+    }
+
+    /// Takes the writer role.
+    pub(crate) async fn writer(&self, role: &Role, options: WriterOptions) -> Outcome<Writer> {
+        let Requests { store, host, .. } = self.requests().clone();
+        let db_options = DbOptions { probe: !role.no_probe, ..self.options.clone() };
+        let db = Db::open(store, host, self.layout().prefix(), db_options)?;
+        Ok(db.writer(WriterOptions { takeover: !role.no_takeover, ..options }).await?)
+    }
+
+    /// The change feed.
+    pub(crate) async fn tailer(&self, options: TailOptions) -> Outcome<Tailer> {
+        if self.current().await?.is_none() {
+            return Err(self.no_database().into());
+        }
+        Ok(self.db.tailer(options).await?)
+    }
+
+    fn no_database(&self) -> Error {
+        Error::NoDatabase { prefix: self.url.clone() }
+    }
+
+    fn missing(&self, error: Error) -> Error {
+        match error {
+            Error::NotFound { .. } => self.no_database(),
+            other => other,
+        }
+    }
+}
+
+fn retry(timeout: Duration) -> RetryPolicy {
+    let deadline_ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
+    let default = RetryPolicy::default();
+    RetryPolicy { deadline_ms, attempt_timeout_ms: default.attempt_timeout_ms.min(deadline_ms), ..default }
+}
+
+fn store_options(global: &Global) -> isledb::StoreOptions {
+    isledb::StoreOptions {
+        endpoint: global.endpoint.clone(),
+        region: global.region.clone(),
+        path_style: global.path_style.then_some(true),
+        allow_http: global.allow_http,
+    }
+}

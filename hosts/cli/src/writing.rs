@@ -1,0 +1,115 @@
+//! Taking the writer role, and ending with a commit.
+
+use isledb::format::manifest::{Current, Role as ManifestRole};
+use isledb::write::{Writer, WriterOptions};
+
+use crate::args::Role;
+use crate::command::Context;
+use crate::connection::Connection;
+use crate::duration;
+use crate::exit::{Code, Failure, Outcome};
+use crate::json::Line;
+use crate::output::{self, FAINT};
+
+/// The options that the flags of every writing command amount to.
+pub(crate) fn options(context: &Context) -> WriterOptions {
+    WriterOptions {
+        owner: "isledb-cli".into(),
+        put_deadline: context.global.timeout,
+        flush_deadline: context.global.timeout,
+        ..WriterOptions::default()
+    }
+}
+
+/// Takes the writer role. Who holds it is said first; `--no-takeover` then refuses. `None`: a dry run.
+pub(crate) async fn take(
+    context: &Context,
+    connection: &Connection,
+    role: &Role,
+    options: WriterOptions,
+) -> Outcome<Option<Writer>> {
+    let current = connection.current().await?;
+    announce(context, current.as_ref(), role);
+    if role.dry_run {
+        return Ok(None);
+    }
+    if role.no_takeover
+        && let Some(fence) = current.as_ref().and_then(|current| current.fence(ManifestRole::Writer))
+    {
+        return Err(Failure::new(
+            Code::Fenced,
+            "fenced",
+            format!("the writer role belongs to {} (epoch {})", fence.owner, fence.epoch),
+        )
+        .advise("nothing was written; leave out --no-takeover to take it over"));
+    }
+    Ok(Some(connection.writer(role, options).await?))
+}
+
+/// Names the present owner on standard error.
+fn announce(context: &Context, current: Option<&Current>, role: &Role) {
+    let Some(fence) = current.and_then(|current| current.fence(ManifestRole::Writer)) else { return };
+    let claimed_at_ms = u64::try_from(fence.claimed_at.unix_ms()).unwrap_or(0);
+    if context.out.is_json() {
+        let owner = Line::new()
+            .field("role", "writer")
+            .field("owner", &fence.owner)
+            .field("epoch", fence.epoch)
+            .field("claimed_at_ms", claimed_at_ms)
+            .end();
+        output::note_json(Line::new().raw("held_by", &owner));
+    } else {
+        let taking = if role.dry_run || role.no_takeover {
+            "the writer role belongs to"
+        } else {
+            "taking the writer role from"
+        };
+        output::note(&format!("{taking} {}, claimed {}", fence.owner, duration::date_ms(claimed_at_ms)));
+    }
+}
+
+/// Flushes, waits, and says what is committed.
+pub(crate) async fn commit(context: &mut Context, writer: &Writer) -> Outcome {
+    let sequence = writer.flush().await?;
+    writer.close().await?;
+    committed(context, sequence)
+}
+
+/// `{sequence, committed}`.
+fn committed(context: &mut Context, sequence: u64) -> Outcome {
+    let out = &mut context.out;
+    if out.is_json() {
+        out.json(Line::new().field("sequence", sequence).field("committed", true))?;
+    } else {
+        out.line(format!("committed {}", out.paint(FAINT, &format!("sequence {sequence}"))))?;
+    }
+    Ok(())
+}
+
+/// The end of a dry run.
+pub(crate) fn nothing(context: &mut Context, what: &str) -> Outcome {
+    let out = &mut context.out;
+    if out.is_json() {
+        out.json(Line::new().field("sequence", None::<u64>).field("committed", false))?;
+    } else {
+        out.line(format!("dry run: {what}"))?;
+    }
+    Ok(())
+}
+
+/// Flushes by size and by time in the background until it is dropped.
+pub(crate) struct Background(tokio::task::JoinHandle<()>);
+
+/// Keeps [`Writer::run`] going. What goes wrong there comes back from the next call of the writer.
+pub(crate) fn run_in_background(writer: &Writer) -> Background {
+    let writer = writer.clone();
+    Background(tokio::spawn(async move {
+        let _ = writer.run().await;
+    }))
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

@@ -1,0 +1,114 @@
+//! tail: the change feed on the command line.
+
+mod support;
+
+use std::io::{BufRead, BufReader, Read};
+
+use serde_json::{Value, json};
+use support::{Place, isledb, isledb_with, spawn};
+
+fn tail(url: &str, arguments: &[&str]) -> Vec<Value> {
+    isledb(&[&["tail", url, "--json"], arguments].concat()).json()
+}
+
+/// Everything but the cursor, which is opaque.
+fn plain(changes: &[Value]) -> Vec<(u64, String, String)> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    changes.iter().map(|c| (c["sequence"].as_u64().unwrap(), text(&c["op"]), text(&c["key"]))).collect()
+}
+
+#[test]
+fn changes_come_in_commit_order_with_their_deletes() {
+    let place = Place::filled();
+    let changes = tail(&place.url(), &["--from", "begin"]);
+    let mut last = changes[3].clone();
+    assert!(last["cursor"].is_string());
+    last["cursor"] = Value::Null;
+    assert_eq!(
+        last,
+        json!({"cursor": null, "sequence": 4, "op": "del", "key": "b", "value": null, "expires_at_ms": null})
+    );
+    let expected = [(1, "put", "a"), (2, "put", "b"), (3, "put", "c"), (4, "del", "b")]
+        .map(|(s, op, k)| (s, op.into(), k.into()));
+    assert_eq!(plain(&changes), expected);
+    assert_eq!(
+        isledb(&["tail", &place.url()]).ok(),
+        "@1\tput\ta\t1\n@2\tput\tb\t2\n@3\tput\tc\t3\n@4\tdel\tb\n"
+    );
+    assert_eq!(tail(&place.url(), &["--from", "now"]), [Value::Null; 0]);
+    assert_eq!(plain(&tail(&place.url(), &["--prefix", "b"])), [expected[1].clone(), expected[3].clone()]);
+}
+
+#[test]
+fn every_cursor_goes_on_without_gap_or_repeat() {
+    let place = Place::new();
+    let url = place.url();
+    let rows: String = (0..50)
+        .map(|i| {
+            format!(
+                "{{\"op\":\"put\",\"key\":\"k{:02}\",\"value\":\"{i}\"}}\n{}",
+                i % 20,
+                if i % 7 == 6 { "{\"op\":\"flush\"}\n" } else { "" }
+            )
+        })
+        .collect();
+    isledb_with(&["batch", &url], rows.as_bytes()).ok();
+    let all = tail(&url, &["--from", "begin"]);
+    assert_eq!(all.len(), 50);
+    for at in [0, 5, 6, 7, 20, 48, 49] {
+        let cursor = all[at]["cursor"].as_str().unwrap();
+        assert_eq!(tail(&url, &["--from", cursor]), all[at + 1..], "from {at}");
+    }
+}
+
+#[test]
+fn a_cursor_file_is_gone_on_from() {
+    let place = Place::filled();
+    let url = place.url();
+    let file = place.path("cursor").display().to_string();
+    let first = tail(&url, &["--from", "begin", "--cursor-file", &file, "--limit", "2"]);
+    let second = tail(&url, &["--cursor-file", &file]);
+    isledb(&["put", &url, "d", "4"]).ok();
+    let third = tail(&url, &["--cursor-file", &file]);
+    let all = tail(&url, &["--from", "begin"]);
+    assert_eq!([first, second, third].concat(), all);
+    assert!(isledb(&["dump", &file]).ok().starts_with("cursor "));
+    place.file("cursor", "nonsense");
+    assert!(isledb(&["tail", &url, "--cursor-file", &file]).failed(2).contains("holds no cursor"));
+}
+
+#[test]
+fn a_bootstrap_begins_with_the_state_and_goes_on_with_the_feed() {
+    let place = Place::filled();
+    let url = place.url();
+    let file = place.path("cursor").display().to_string();
+    let state = tail(&url, &["--bootstrap", "--cursor-file", &file]);
+    assert_eq!(plain(&state).iter().map(|c| c.2.clone()).collect::<Vec<_>>(), ["a", "c"]);
+    isledb(&["put", &url, "b", "5"]).ok();
+    let rest = tail(&url, &["--bootstrap", "--cursor-file", &file]);
+    assert_eq!(plain(&rest), [(5, "put".to_owned(), "b".to_owned())]);
+}
+
+#[cfg(unix)]
+#[test]
+fn follow_shows_what_others_commit_and_ends_by_ctrl_c() {
+    let place = Place::filled();
+    let url = place.url();
+    let mut follow = spawn(&["tail", &url, "--from", "begin", "--follow"]);
+    let mut stdout = BufReader::new(follow.stdout.take().unwrap());
+    let mut line = String::new();
+    for expected in ["@1\tput\ta\t1\n", "@2\tput\tb\t2\n", "@3\tput\tc\t3\n", "@4\tdel\tb\n"] {
+        line.clear();
+        stdout.read_line(&mut line).unwrap();
+        assert_eq!(line, expected);
+    }
+    isledb(&["put", &url, "live", "yes"]).ok();
+    line.clear();
+    stdout.read_line(&mut line).unwrap();
+    assert_eq!(line, "@5\tput\tlive\tyes\n");
+    std::process::Command::new("kill").args(["-INT", &follow.id().to_string()]).status().unwrap();
+    let mut rest = String::new();
+    stdout.read_to_string(&mut rest).unwrap();
+    assert_eq!(rest, "");
+    assert_eq!(follow.wait().unwrap().code(), Some(0));
+}
