@@ -25,10 +25,11 @@ const MAX_REFUSALS: u32 = 3;
 /// (S3 does so to whoever may not list), since a writer must be able to tell the two apart.
 pub async fn probe(requests: &Requests, mut new_name: impl FnMut() -> String) -> Result<()> {
     let begun = Moment::now(&*requests.host);
-    let (mut failures, mut refusals) = (0, 0);
+    let mut backoff = requests.backoff();
+    let (mut refusals, mut first) = (0, true);
     loop {
         let (missing, name) = (new_name(), new_name());
-        let found = examine(requests, &missing, &name, failures == 0).await;
+        let found = examine(requests, &missing, &name, first).await;
         let _ = requests.delete_once(std::slice::from_ref(&name)).await;
         let unclear = match found {
             Err(error) if error.leaves_outcome_open() => error,
@@ -44,12 +45,13 @@ pub async fn probe(requests: &Requests, mut new_name: impl FnMut() -> String) ->
             }
             decided => return decided,
         };
-        failures += 1;
-        let delay_ms = requests.delay_ms(failures);
-        if begun.elapsed_ms(&*requests.host).saturating_add(delay_ms) >= requests.policy.deadline_ms {
+        first = false;
+        let pause = backoff.next(&*requests.host);
+        let left_ms = requests.policy.deadline_ms.saturating_sub(begun.elapsed_ms(&*requests.host));
+        if Duration::from_millis(left_ms) <= pause {
             return Err(unclear);
         }
-        requests.host.sleep(Duration::from_millis(delay_ms)).await;
+        requests.host.sleep(pause).await;
     }
 }
 

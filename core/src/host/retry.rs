@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures::future::{Either, Future, select};
 
 use super::store::{GetOptions, ListPage, MultipartUpload, ObjectMeta, ObjectStore, PutCondition, Version};
-use super::{Host, Moment};
+use super::{Backoff, Host, Moment};
 use crate::error::{Error, Result};
 
 /// The largest object that [`Requests::get`] fetches whole: the bound of a value. Larger ones are read by ranges.
@@ -167,6 +167,11 @@ impl Requests {
         self.attempt(first, self.one_attempt_ms(), self.store.delete(keys)).await
     }
 
+    /// The pauses of the policy, for loops that the caller drives itself.
+    pub fn backoff(&self) -> Backoff {
+        Backoff::new(self.policy.first_delay_ms, self.policy.max_delay_ms)
+    }
+
     fn one_attempt_ms(&self) -> u64 {
         self.policy.attempt_timeout_ms.min(self.policy.deadline_ms)
     }
@@ -214,19 +219,18 @@ impl Requests {
     {
         let begun = Moment::now(&*self.host);
         let mut limit_ms = self.one_attempt_ms();
-        let mut failures = 0;
+        let mut backoff = self.backoff();
         loop {
             let error = match attempt(limit_ms).await {
                 Err(error @ Error::Unavailable { .. }) => error,
                 answer => return answer,
             };
-            failures += 1;
-            let delay_ms = self.delay_ms(failures);
+            let pause = backoff.next(&*self.host);
             let left_ms = self.policy.deadline_ms.saturating_sub(begun.elapsed_ms(&*self.host));
-            if left_ms <= delay_ms {
+            if Duration::from_millis(left_ms) <= pause {
                 return Err(error);
             }
-            self.host.sleep(Duration::from_millis(delay_ms)).await;
+            self.host.sleep(pause).await;
             // A machine that slept may wake up behind the deadline.
             let left_ms = self.policy.deadline_ms.saturating_sub(begun.elapsed_ms(&*self.host));
             if left_ms == 0 {
@@ -234,19 +238,6 @@ impl Requests {
             }
             limit_ms = self.policy.attempt_timeout_ms.min(left_ms);
         }
-    }
-
-    /// How long to pause after that many failures in a row (at least one): a fresh draw by the policy, for loops that the
-    /// caller drives itself.
-    pub fn delay_ms(&self, failures: u32) -> u64 {
-        let doubled = 1_u64.checked_shl(failures.saturating_sub(1)).unwrap_or(u64::MAX);
-        self.random_up_to(self.policy.first_delay_ms.saturating_mul(doubled).min(self.policy.max_delay_ms))
-    }
-
-    fn random_up_to(&self, bound: u64) -> u64 {
-        let mut random = [0; 8];
-        self.host.fill_random(&mut random);
-        u64::from_le_bytes(random) % bound.saturating_add(1)
     }
 }
 
@@ -475,16 +466,5 @@ mod tests {
         assert_eq!(at.meter.cost().delete, 1);
         assert_eq!(block_on(at.requests.delete_once(&[])).unwrap(), []);
         assert_eq!(at.meter.cost().delete, 1);
-    }
-
-    #[test]
-    fn pauses_are_drawn_from_the_whole_of_a_growing_range() {
-        let at = setup(&[]);
-        let draws: Vec<u64> = (0..1000).map(|_| at.requests.random_up_to(9)).collect();
-        assert!((0..=9).all(|n| draws.contains(&n)) && draws.iter().all(|&n| n <= 9));
-        assert_eq!(at.requests.random_up_to(0), 0);
-        let longest = |failures| (0..1000).map(|_| at.requests.delay_ms(failures)).max().unwrap();
-        assert!((25..=50).contains(&longest(1)) && (100..=200).contains(&longest(3)));
-        assert!((2_500..=5_000).contains(&longest(u32::MAX)));
     }
 }

@@ -4,6 +4,11 @@ use isledb_core::{Error, Result};
 
 /// Runs file work on tokio's pool of blocking threads, or right here where no runtime is entered.
 ///
+/// Everything goes there, small reads too. Measured on a busy two-core machine, a warm read of 4 KiB takes 20 us here and 40 to
+/// 85 us by way of the pool; but a cold one takes milliseconds on some disks and seconds on some networks, in which no other
+/// task of this thread would run, and the ranges of one read would be fetched one after the other. A put of 20 kB takes
+/// 11 ms, for its two syncs, so that the pool does not matter.
+///
 /// On a dropped future the work goes on to its end: a write that is not waited for has an open outcome, as everywhere.
 pub(super) async fn run<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     match tokio::runtime::Handle::try_current() {
