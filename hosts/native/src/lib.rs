@@ -78,3 +78,8 @@ pub fn open_with(url: &str, store: &StoreOptions, options: DbOptions) -> Result<
     let OpenedStore { store, prefix, .. } = open_store(url, store)?;
     Db::open(store, Arc::new(TokioHost::new()), &prefix, options)
 }
+
+/// The README's example, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
