@@ -1,12 +1,15 @@
 //! What every object store and every host must do, as lists of cases.
 //!
 //! The text on [`isledb_core::host::ObjectStore`] is the contract; [`store::CASES`] is that text, sentence by sentence. A host
-//! brings a [`Place`] for each case and runs the list on whatever executor it has. A case that fails panics and says what
-//! it expected.
+//! brings a [`Place`] for each case and runs the list on whatever executor it has. [`engine::CASES`] is what a database must
+//! do on a store that keeps that contract. A case that fails panics and says what it expected.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a case fails by a panic")]
 
+pub mod engine;
+mod instant;
 mod place;
 pub mod store;
 
+pub use instant::InstantHost;
 pub use place::{Case, Place, Spawn};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use isledb_core::Result;
-use isledb_core::host::{GetOptions, GetResult, ObjectMeta, ObjectStore, PutCondition, Version};
+use isledb_core::host::{GetOptions, GetResult, Host, ObjectMeta, ObjectStore, PutCondition, Version};
 use isledb_core::maybe::{BoxFuture, MaybeSend, MaybeSync};
 
 /// One case: its name, and what it does at a place of its own.
@@ -31,6 +31,8 @@ pub struct Place {
     pub store: Arc<dyn ObjectStore>,
     /// The prefix, without a slash at its end. Nothing is there yet.
     pub prefix: String,
+    /// The host's clock and randomness.
+    pub host: Arc<dyn Host>,
     /// How the host runs futures beside one another.
     pub spawn: Spawn,
 }

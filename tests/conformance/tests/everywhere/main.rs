@@ -5,63 +5,80 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a case fails by a panic")]
 
-mod host;
 mod places;
 
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use isledb_conformance::{Case, Place, Spawn, store};
-use isledb_test_servers::NoServer;
+use isledb::TokioHost;
+use isledb_conformance::{Case, Place, engine, store};
+use isledb_core::maybe::BoxFuture;
+use isledb_test_servers::{NoServer, in_ci};
 use libtest_mimic::{Arguments, Failed, Trial};
 use tokio::runtime::Runtime;
 
-use places::{Opened, STORES, Store};
+use places::{Ground, STORES, Store};
 
 /// Lists of cases, by name.
-const LISTS: &[(&str, &[Case])] = &[("store", store::CASES)];
+const LISTS: &[(&str, &[Case])] = &[("store", store::CASES), ("engine", engine::CASES)];
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let runtime =
-        Arc::new(tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().unwrap());
-    let mut opened = Vec::new();
-    let mut trials = Vec::new();
-    // Servers start beside one another: Azurite alone takes seconds.
-    std::thread::scope(|scope| {
-        let starting: Vec<_> = STORES
-            .iter()
-            .filter(|store| wanted(&arguments, store))
-            .map(|store| (store, scope.spawn(|| (store.open)())))
-            .collect();
-        for (store, starting) in starting {
-            match starting.join().unwrap_or_else(|_| Err(NoServer::Failed("panicked".to_owned()))) {
-                Ok(place) => opened.push((store.name, Arc::new(place))),
-                Err(missing) => trials.push(without(store, missing)),
-            }
+    let (mut grounds, mut trials) = (Vec::new(), Vec::new());
+    for (store, started) in start(&arguments) {
+        match started {
+            Ok(ground) => grounds.push((store.name, ground)),
+            Err(missing) => trials.push(without(store, missing)),
         }
-    });
-    for (name, place) in &opened {
+    }
+    for server in grounds.iter().filter_map(|(_, ground)| ground.server()) {
+        for (name, value) in server.variables() {
+            // SAFETY: no thread of this process reads or writes the environment: the executor and the cases start later.
+            unsafe { std::env::set_var(name, value) };
+        }
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().unwrap();
+    let runtime = Arc::new(runtime);
+    for (name, ground) in &grounds {
+        let _inside = runtime.enter();
+        let (store, prefix) = ground.open().unwrap_or_else(|error| panic!("{name}: {error}"));
         for (list, cases) in LISTS {
-            trials.extend(cases.iter().map(|case| trial(&runtime, list, name, place, *case)));
+            for case in *cases {
+                // Each its own prefix: they run beside one another, and list what is below it.
+                let place = Place {
+                    store: store.clone(),
+                    prefix: format!("{prefix}/{list}-{}", case.name),
+                    host: Arc::new(TokioHost::new()),
+                    spawn: Arc::new(spawn),
+                };
+                trials.push(trial(&runtime, name_of(list, name, case.name), *case, place));
+            }
         }
     }
     let conclusion = libtest_mimic::run(&arguments, trials);
     if conclusion.has_failed() {
-        for (name, place) in &opened {
-            let log = place.log();
-            if !log.is_empty() {
-                eprintln!(
-                    "-- the end of the log of {name}:\n{}",
-                    log.lines().rev().take(10).collect::<Vec<_>>().join("\n")
-                );
-            }
+        for (name, server) in grounds.iter().filter_map(|(name, ground)| Some((name, ground.server()?))) {
+            let log = server.log();
+            let end: Vec<_> = log.lines().skip(log.lines().count().saturating_sub(10)).collect();
+            eprintln!("the end of the log of {name}:\n{}", end.join("\n"));
         }
     }
     // The servers die here, before the process says that it is done.
-    drop(opened);
+    drop(grounds);
     conclusion.exit_code()
+}
+
+/// Starts what the chosen cases need, all beside one another: Azurite alone takes seconds.
+fn start(arguments: &Arguments) -> Vec<(&'static Store, Result<Ground, NoServer>)> {
+    std::thread::scope(|scope| {
+        let chosen = STORES.iter().filter(|store| wanted(arguments, store));
+        let starting: Vec<_> = chosen.map(|store| (store, scope.spawn(|| store.start()))).collect();
+        let end = |started: std::thread::ScopedJoinHandle<'_, _>| match started.join() {
+            Ok(started) => started,
+            Err(panic) => std::panic::resume_unwind(panic),
+        };
+        starting.into_iter().map(|(store, started)| (store, end(started))).collect()
+    })
 }
 
 fn name_of(list: &str, store: &str, case: &str) -> String {
@@ -77,35 +94,26 @@ fn wanted(arguments: &Arguments, store: &Store) -> bool {
     !arguments.list && LISTS.iter().any(named)
 }
 
-fn trial(runtime: &Arc<Runtime>, list: &str, store: &str, opened: &Arc<Opened>, case: Case) -> Trial {
-    static PLACES: AtomicU64 = AtomicU64::new(0);
-    let (runtime, opened) = (runtime.clone(), opened.clone());
-    let name = name_of(list, store, case.name);
+fn trial(runtime: &Arc<Runtime>, name: String, case: Case, place: Place) -> Trial {
+    let runtime = runtime.clone();
     Trial::test(name, move || {
-        let spawn: Spawn = Arc::new(|future| {
-            let task = tokio::spawn(future);
-            // A panic of the task is the case's own.
-            Box::pin(
-                async move { task.await.unwrap_or_else(|gone| std::panic::resume_unwind(gone.into_panic())) },
-            )
-        });
-        let number = PLACES.fetch_add(1, Ordering::Relaxed);
-        let place = Place { store: opened.store(), prefix: format!("places/{number}-{}", case.name), spawn };
         runtime.block_on((case.run)(place));
         Ok(())
     })
 }
 
+fn spawn(future: BoxFuture<'static, ()>) -> BoxFuture<'static, ()> {
+    let task = tokio::spawn(future);
+    // A panic of the task is the case's own.
+    Box::pin(async move { task.await.unwrap_or_else(|gone| std::panic::resume_unwind(gone.into_panic())) })
+}
+
 /// One line for a store that is not there: ignored with its reason, or failed where nothing may be skipped.
 fn without(store: &Store, missing: NoServer) -> Trial {
-    let must = store.required && isledb_test_servers::in_ci();
-    let (skip, reason) = match missing {
-        NoServer::Cannot(reason) => (!must, reason),
-        NoServer::Failed(reason) => (false, reason),
-    };
+    let skip = matches!(missing, NoServer::Cannot(_)) && !(store.required() && in_ci());
     if skip {
-        eprintln!("skipped: {}: {reason}", store.name);
+        eprintln!("skipped: {}: {missing}", store.name);
     }
-    Trial::test(format!("{}::is_there", store.name), move || Err(Failed::from(reason)))
-        .with_ignored_flag(skip)
+    let name = format!("{}::is_there", store.name);
+    Trial::test(name, move || Err(Failed::from(missing.to_string()))).with_ignored_flag(skip)
 }
