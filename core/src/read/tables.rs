@@ -56,8 +56,7 @@ impl Tables {
         let l0 = state.l0.iter().map(&mut table).collect();
         let runs = state.runs.iter().map(|run| {
             let tables: Vec<_> = run.ssts.iter().map(&mut table).collect();
-            let disjoint = tables.windows(2).all(|pair| pair[0].meta.max_key < pair[1].meta.min_key);
-            Run { tables, disjoint }
+            Run { tables, disjoint: run.is_disjoint() }
         });
         Tables { l0, runs: runs.collect() }
     }

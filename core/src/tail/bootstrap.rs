@@ -3,12 +3,14 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use super::cursor::{Cursor, Held, Scanning};
 use super::feed;
 use crate::error::{Error, Result};
 use crate::read::{Entry, Reader, Scan, ScanOptions};
+
+/// So many views may become too old one after the other before one entry of them was read. A CURRENT that allows views no
+/// time at all must end in an error.
+const MAX_VIEWS: u32 = 8;
 
 /// Emits a view in key order, and goes on in a newer one from its last key when a view becomes too old.
 ///
@@ -26,19 +28,18 @@ impl Bootstrap {
         let view = reader.view();
         let manifest = view.manifest();
         let (current, replay) = (&manifest.current, &manifest.replay);
-        let mut cursor = cursor.unwrap_or_else(|| {
-            let end = feed::end(current, replay);
-            Cursor { scanning: Some(Scanning { last_key: Bytes::new(), slot: end.slot }), ..end }
-        });
-        feed::check(&cursor, current, replay)?;
-        let Some(scanning) = cursor.scanning.clone() else {
+        let fresh = feed::bootstrap(current, replay);
+        let mut cursor = cursor.unwrap_or_else(|| fresh.clone());
+        let Some(mut scanning) = cursor.scanning.clone() else {
             return Err(Error::invalid(format!("cursor {cursor} is past its bootstrap")));
         };
-        let slot = current.next_slot();
+        // Where nothing was emitted, nothing is held: as if it began now.
         if scanning.last_key.is_empty() {
-            // Nothing was emitted, so nothing is held: as if it began now.
-            cursor = feed::end(current, replay);
-        } else if slot != scanning.slot {
+            (scanning.slot, cursor) = (fresh.slot, fresh);
+        }
+        feed::check(&cursor, current, replay)?;
+        let slot = current.next_slot();
+        if slot != scanning.slot {
             let emitted =
                 cursor.held.last().is_none_or(|held| held.up_to.as_ref() != Some(&scanning.last_key));
             if emitted {
@@ -58,6 +59,7 @@ impl Bootstrap {
 
     /// The next entry of the state, or [`None`] at its end; `cursor` moves behind it.
     pub(super) async fn next(&mut self, reader: &Reader, cursor: &mut Cursor) -> Result<Option<Entry>> {
+        let mut views_left = MAX_VIEWS;
         loop {
             match self.scan.next().await {
                 Ok(Some(entry)) => {
@@ -70,7 +72,8 @@ impl Bootstrap {
                     finish(cursor);
                     return Ok(None);
                 }
-                Err(Error::ViewExpired { .. }) => {
+                Err(Error::ViewExpired { .. }) if views_left > 0 => {
+                    views_left -= 1;
                     reader.refresh().await?;
                     (*self, *cursor) = Bootstrap::begin(reader, Some(cursor.clone()))?;
                 }

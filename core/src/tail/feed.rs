@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::cursor::Cursor;
+use bytes::Bytes;
+
+use super::cursor::{Cursor, Scanning};
 use crate::error::{Error, Result};
 use crate::format::manifest::{Current, LogEntry, Op, Role, SstMeta};
 use crate::manifest::Replay;
@@ -35,12 +37,21 @@ pub(super) fn epochs(replay: &Replay) -> [u64; 2] {
     Role::ALL.map(|role| replay.active(role))
 }
 
+/// The cursor of a bootstrap that has emitted nothing yet.
+pub(super) fn bootstrap(current: &Current, replay: &Replay) -> Cursor {
+    let end = end(current, replay);
+    Cursor { scanning: Some(Scanning { last_key: Bytes::new(), slot: end.slot }), ..end }
+}
+
 /// Whether the feed still reaches back to `cursor`.
 ///
 /// Errors: `CursorExpired` with the oldest that works; `InvalidArgument` for a cursor that is ahead of this database.
 pub(super) fn check(cursor: &Cursor, current: &Current, replay: &Replay) -> Result<()> {
     if cursor.slot < oldest_slot(current) {
-        return Err(expired(cursor, &begin(current, replay)));
+        // Half a state is of no use without the changes since: such a consumer begins anew.
+        let anew = cursor.scanning.is_some() || !cursor.held.is_empty();
+        let oldest = if anew { bootstrap(current, replay) } else { begin(current, replay) };
+        return Err(expired(cursor, &oldest));
     }
     let ahead = |slot: u64| slot > current.next_slot();
     if ahead(cursor.slot) || cursor.scanning.as_ref().is_some_and(|scanning| ahead(scanning.slot)) {

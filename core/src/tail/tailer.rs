@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::future::join_all;
+use futures::future::{join, join_all};
 use futures::stream;
 
 use super::bootstrap::Bootstrap;
@@ -15,13 +15,14 @@ use super::pass::{Kept, Pass};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::blob::BlobId;
 use crate::format::layout::Layout;
-use crate::format::manifest::{Current, LogEntry, SstMeta};
+use crate::format::manifest::{Current, LogEntry, Op, SstMeta};
 use crate::format::sst::Kind;
 use crate::format::value::Value;
 use crate::host::{Host, Moment};
 use crate::manifest::{ManifestStorage, ManifestView};
 use crate::maybe::{BoxFuture, BoxStream};
 use crate::read::cache::ObjectName;
+use crate::read::fetch::Loader;
 use crate::read::tables::TableRef;
 use crate::read::{BlockCache, ReadSource, Reader, ReaderOptions, blob};
 
@@ -291,8 +292,7 @@ impl Tailer {
     async fn load(&mut self) -> Result<bool> {
         if self.flushed.is_none() {
             let Some((table, epochs)) = self.next_table().await? else { return Ok(false) };
-            let name = ObjectName::new(&self.layout.sst(&table.id));
-            let table = Arc::new(TableRef { meta: table, name, rank: 0 });
+            let table = Arc::new(named(table, &self.layout));
             self.flushed =
                 Some(Flushed { table, epochs, pass: None, ready: VecDeque::new(), complete: false });
         }
@@ -301,7 +301,11 @@ impl Tailer {
             let Some(flushed) = &mut self.flushed else { return Ok(true) };
             let (after, limit) = (self.cursor.sequence, self.options.max_buffer_bytes);
             let pass = flushed.pass.get_or_insert_with(|| Pass::new(flushed.table.clone(), after, limit));
-            match pass.round(self.reader.loader()).await {
+            let (loader, layout) = (self.reader.loader(), &self.layout);
+            // A tailer that is behind finds the next tables open when it comes to them; small ones are then read already.
+            let behind = self.entries.iter().skip(1).filter_map(|entry| flush_of(entry, layout));
+            let ahead = behind.map(|table| open_ahead(loader, table));
+            match join(pass.round(loader), join_all(ahead)).await.0 {
                 Ok(false) => {}
                 Ok(true) => {
                     if let Some(pass) = flushed.pass.take() {
@@ -466,6 +470,22 @@ impl Tailer {
             self.host().sleep(Duration::from_millis(left)).await;
         }
     }
+}
+
+fn named(meta: Arc<SstMeta>, layout: &Layout) -> TableRef {
+    TableRef { name: ObjectName::new(&layout.sst(&meta.id)), meta, rank: 0 }
+}
+
+fn flush_of(entry: &LogEntry, layout: &Layout) -> Option<TableRef> {
+    match &entry.op {
+        Op::AddSstable(table) => Some(named(table.clone(), layout)),
+        _ => None,
+    }
+}
+
+/// Brings the tail of a table into the cache. What fails now comes up again when it is its turn.
+fn open_ahead<'a>(loader: &'a Loader, table: TableRef) -> BoxFuture<'a, ()> {
+    Box::pin(async move { drop(loader.table(&table).await) })
 }
 
 impl std::fmt::Debug for Tailer {

@@ -190,3 +190,20 @@ fn options_that_cannot_be_followed_are_refused() {
         assert!(bench.open_with(TailOptions { poll_ms, idle_poll_ms, ..TailOptions::default() }).is_err());
     }
 }
+
+#[test]
+fn a_tailer_that_is_behind_reads_small_flushes_eight_at_a_time() {
+    let mut bench = Bench::new();
+    let mut tailer = bench.open(TailStart::Now).unwrap();
+    let before = bench.history.len();
+    for i in 0..16 {
+        bench.flush(&[put("a", &i.to_string())]);
+    }
+    bench.slow.store(true, Ordering::Relaxed);
+    let span = bench.meter.span();
+    let changes = drain(&mut tailer);
+    assert_eq!(writes(&changes), written(&bench.history[before..]));
+    let cost = span.cost();
+    // Two looks at CURRENT, which carries the entries, and each table once: in two rounds.
+    assert_eq!((cost.requests(), cost.round_trips), (2 + 16, 2 + 2));
+}
