@@ -23,12 +23,12 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        6 => vec((0..12_u8, proptest::option::of(any::<u8>())), 1..8).prop_map(Step::Flush),
+        6 => vec((0..20_u8, proptest::option::of(any::<u8>())), 1..8).prop_map(Step::Flush),
         1 => Just(Step::Snapshot),
         1 => Just(Step::Reclaim),
         1 => Just(Step::Compact),
         2 => Just(Step::Age),
-        5 => (1..9_usize).prop_map(Step::Take),
+        5 => (1..7_usize).prop_map(Step::Take),
         2 => Just(Step::Reopen),
     ]
 }
@@ -46,8 +46,10 @@ proptest! {
         let mut tailers: Vec<(Tailer, Vec<Change>)> = Vec::new();
         let options = |start| TailOptions { start, max_buffer_bytes, ..TailOptions::default() };
         let mut committed_before = 0;
-        let opening = before.len();
-        for (i, step) in before.into_iter().chain(steps).enumerate() {
+        // So many keys that a bootstrap is often under way.
+        let all = Step::Flush((0..20).map(|key| (key, Some(0))).collect());
+        let opening = before.len() + 1;
+        for (i, step) in [all].into_iter().chain(before).chain(steps).enumerate() {
             if i == opening {
                 committed_before = bench.history.len();
                 for start in [TailStart::Begin, TailStart::Now, TailStart::Bootstrap] {
