@@ -19,8 +19,8 @@ pub const MAX_BATCH_BYTES: u64 = 64 * MIB;
 
 /// How a writer works. Invalid values are refused when it is opened, by name.
 ///
-/// Memory: at most `(max_pending_memtables + 1) x (memtable_size + one batch or value)` in memtables, and
-/// `upload_concurrency x (part_size x 3)` in tables on their way out.
+/// Memory: at most `(max_pending_memtables + 1) x (memtable_size + one batch or value)` in memtables, one `memtable_size` kept
+/// for the next one, and `upload_concurrency x (part_size x 3)` in tables on their way out.
 #[derive(Clone)]
 pub struct WriterOptions {
     /// Bytes at which a memtable is handed over to be flushed: keys, values (those of blobs too) and some 27 bytes an
