@@ -89,3 +89,17 @@ fn scopes_share_what_is_finished_and_nothing_else() {
     assert!(block_on(reader.scoped().get(&wanted)).unwrap().is_some());
     assert_eq!(span.cost().get, 0);
 }
+
+#[cfg(not(target_family = "wasm"))]
+#[test]
+fn reads_may_run_on_any_thread() {
+    fn sendable<T: Send>(_: &T) {}
+    let (reader, _) = database();
+    sendable(&reader);
+    sendable(&reader.get(b"k"));
+    sendable(&reader.refresh());
+    sendable(&reader.wait_for(1));
+    let mut scan = block_on(reader.scan(isledb_core::read::ScanOptions::default())).unwrap();
+    sendable(&scan);
+    sendable(&scan.next());
+}

@@ -3,7 +3,7 @@
 //! A [`Reader`] holds the latest [`View`]; `tables` says which tables of it a key or a range needs; `table` opens them and
 //! finds the place of a key; `fetch` brings their parts, from the [`BlockCache`], from a load under way (`flight`), or from
 //! the store with neighbours coalesced. On top of that `get` finds the newest version of one key, and a [`Scan`] merges
-//! the sorted sources (`cursor`) of a range. Nothing here writes, lists, or asks for more than named objects by range.
+//! the sorted sources (`cursor`, over the blocks that `walk` brings) of a range. Nothing here writes, lists, or asks for more than named objects by range.
 
 pub(crate) mod blob;
 pub(crate) mod cache;
@@ -21,6 +21,7 @@ mod table;
 pub(crate) mod tables;
 mod version;
 mod view;
+mod walk;
 
 pub use cache::{BlockCache, CacheStats, DEFAULT_CACHE_BYTES};
 pub use reader::{ReadSource, Reader, ReaderOptions};

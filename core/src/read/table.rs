@@ -15,6 +15,10 @@ use crate::format::sst::{BlockHandle, Filter, FullFilter, IndexPartition, Partit
 /// key whether the table must be asked at all.
 const MAX_FULL_FILTER: u64 = 64 * 1024;
 
+/// The longest tail that is read, in bytes. The index of a table has a second level from some hundred blocks on, so a real
+/// one stays far below.
+const MAX_TAIL: u64 = 64 * 1024 * 1024;
+
 /// A table is open after one fetch, or two where the manifest does not say where its tail begins. More means that the
 /// table leads the reader on.
 const MAX_FETCHES: usize = 4;
@@ -139,13 +143,17 @@ fn decide(table: Arc<Table>, partition: &IndexPartition, filter: Option<&Filter>
 /// Fetches the tail of a table and parses it.
 async fn open(source: Source, name: Arc<str>, meta: Arc<SstMeta>) -> Result<Cached> {
     let mut range = Table::tail_range(meta.meta_offset, meta.size);
+    if range.end - range.start > MAX_TAIL {
+        let found = format!("one that begins at {} of {}", range.start, range.end);
+        return Err(Error::corrupt(&name, range.start, format!("a tail of at most {MAX_TAIL} bytes"), found));
+    }
     let mut tail = fetch_one(&source, &name, range.clone()).await?;
     for _ in 0..MAX_FETCHES {
         let wider = match Table::open(&name, meta.size, range.start, tail.clone())? {
             TableOpen::Ready(table) => return Ok(Cached::Table(Arc::new(table))),
             TableOpen::NeedMore(wider) => wider,
         };
-        if wider.start >= range.start || wider.end != range.end {
+        if wider.start >= range.start || wider.end != range.end || wider.end - wider.start > MAX_TAIL {
             break;
         }
         // What is here already is not fetched again.
