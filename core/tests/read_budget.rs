@@ -3,6 +3,7 @@
 //! Round trips come first: on S3 a small GET takes 25 ms, as long as 700 KB of transfer. Tables have their real size of
 //! 64 MiB where a case reads inside of them.
 
+#![cfg(feature = "write")]
 #![allow(clippy::unwrap_used, reason = "what a test cannot unwrap fails it")]
 
 mod bucket;

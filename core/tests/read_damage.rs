@@ -1,6 +1,7 @@
 //! Damaged buckets: whatever a byte says, a reader answers rightly or names what is wrong. It never panics, never hangs
 //! and never answers wrongly; for buckets of the original, whose documents have no checksum, the last cannot be promised.
 
+#![cfg(feature = "write")]
 #![allow(clippy::unwrap_used, reason = "what a test cannot unwrap fails it")]
 
 mod bucket;

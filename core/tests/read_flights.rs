@@ -1,5 +1,6 @@
 //! Single flight: readers of one scope wait for each other's loads, those of another scope do not.
 
+#![cfg(feature = "write")]
 #![allow(clippy::unwrap_used, reason = "what a test cannot unwrap fails it")]
 
 mod bucket;

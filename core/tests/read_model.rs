@@ -1,6 +1,7 @@
 //! `get` and `scan` against a model, over tables in any order: the highest sequence wins, and of equal ones the table that
 //! stands earlier in the state.
 
+#![cfg(feature = "write")]
 #![allow(clippy::unwrap_used, reason = "what a test cannot unwrap fails it")]
 
 mod bucket;

@@ -1,5 +1,6 @@
 //! Views: how long one may be used, and what a reader does when an object that one names is not there.
 
+#![cfg(feature = "write")]
 #![allow(clippy::unwrap_used, reason = "what a test cannot unwrap fails it")]
 
 mod bucket;

@@ -4,7 +4,7 @@ use futures::future::try_join_all;
 
 use super::cache::{Cached, Part, PartKey};
 use super::fetch::{Loader, Want};
-use super::table::{Located, Place};
+use super::table::{Located, Place, Wanted};
 use super::tables::{TableRef, Tables};
 use super::version::Version;
 use crate::error::{Error, Result};
@@ -22,15 +22,16 @@ pub(crate) async fn newest(loader: &Loader, tables: &Tables, key: &[u8]) -> Resu
     let candidates = tables.candidates(key);
     let mut places: Vec<(&TableRef, Place)> = Vec::with_capacity(candidates.len());
     let mut unknown = Vec::new();
+    let wanted = Wanted::new(key);
     for table in &candidates {
-        match loader.locate_cached(table, key) {
+        match loader.locate_cached(table, &wanted) {
             Located::Absent => {}
             Located::At(place) => places.push((table, place)),
             Located::Unknown => unknown.push(&***table),
         }
     }
     if !unknown.is_empty() {
-        let located = try_join_all(unknown.iter().map(|table| loader.locate(table, key))).await?;
+        let located = try_join_all(unknown.iter().map(|table| loader.locate(table, &wanted))).await?;
         places.extend(unknown.into_iter().zip(located).filter_map(|(table, place)| Some((table, place?))));
         places.sort_by_key(|(table, _)| (std::cmp::Reverse(table.seq_hi()), table.rank));
     }
@@ -52,13 +53,18 @@ pub(crate) async fn newest(loader: &Loader, tables: &Tables, key: &[u8]) -> Resu
         if now.is_empty() {
             return Ok(best);
         }
-        let found = match now {
-            [(table, place)] => vec![find(loader, table, place, key).await?],
-            _ => try_join_all(now.iter().map(|(table, place)| find(loader, table, place, key))).await?,
-        };
-        for version in found.into_iter().flatten() {
-            if best.as_ref().is_none_or(|best| version.wins_over(best)) {
+        let mut consider = |found: Option<Version>| {
+            if let Some(version) = found
+                && best.as_ref().is_none_or(|best| version.wins_over(best))
+            {
                 best = Some(version);
+            }
+        };
+        match now {
+            [(table, place)] => consider(find(loader, table, place, key).await?),
+            _ => {
+                let finds = now.iter().map(|(table, place)| find(loader, table, place, key));
+                try_join_all(finds).await?.into_iter().for_each(consider);
             }
         }
         rest = later;

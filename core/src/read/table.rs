@@ -9,7 +9,9 @@ use super::fetch::{Loader, Source, Want};
 use super::tables::TableRef;
 use crate::error::{Error, Result};
 use crate::format::manifest::SstMeta;
-use crate::format::sst::{BlockHandle, Filter, FullFilter, IndexPartition, PartitionAt, Table, TableOpen};
+use crate::format::sst::{
+    BlockHandle, Filter, FullFilter, IndexPartition, PartitionAt, Table, TableOpen, filter_hash,
+};
 
 /// A full filter up to this size is worth fetching beside a partition: it takes no further round, and says for every later
 /// key whether the table must be asked at all.
@@ -22,6 +24,18 @@ const MAX_TAIL: u64 = 64 * 1024 * 1024;
 /// A table is open after one fetch, or two where the manifest does not say where its tail begins. More means that the
 /// table leads the reader on.
 const MAX_FETCHES: usize = 4;
+
+/// A key that is looked up, with the hash that every filter asks for.
+pub(crate) struct Wanted<'a> {
+    key: &'a [u8],
+    hash: u32,
+}
+
+impl<'a> Wanted<'a> {
+    pub(crate) fn new(key: &'a [u8]) -> Wanted<'a> {
+        Wanted { key, hash: filter_hash(key) }
+    }
+}
 
 /// Where a key would be in a table.
 pub(crate) struct Place {
@@ -57,11 +71,11 @@ impl Loader {
         }
     }
 
-    /// Where `key` would be in `table`, as far as the cache can tell.
-    pub(crate) fn locate_cached(&self, table: &TableRef, key: &[u8]) -> Located {
+    /// Where a key would be in `table`, as far as the cache can tell.
+    pub(crate) fn locate_cached(&self, table: &TableRef, wanted: &Wanted<'_>) -> Located {
         let part = |part| self.cache().get(&PartKey { object: table.name.clone(), part });
         let Some(Cached::Table(open)) = part(Part::Tail) else { return Located::Unknown };
-        let Some(i) = open.find_partition(key) else { return Located::Absent };
+        let Some(i) = open.find_partition(wanted.key) else { return Located::Absent };
         let partition = match open.partition(i) {
             PartitionAt::Resident(partition) => partition,
             PartitionAt::Stored(_) => match part(Part::Partition(i as u64)) {
@@ -78,14 +92,14 @@ impl Loader {
             },
             None => None,
         };
-        decide(open, &partition, filter.as_ref(), key)
+        decide(open, &partition, filter.as_ref(), wanted)
     }
 
-    /// Where `key` would be in `table`; `None`: it is not there. Cost: up to two rounds, the tail and then the partition
+    /// Where a key would be in `table`; `None`: it is not there. Cost: up to two rounds, the tail and then the partition
     /// (8 KiB with its filter part).
-    pub(crate) async fn locate(&self, table: &TableRef, key: &[u8]) -> Result<Option<Place>> {
+    pub(crate) async fn locate(&self, table: &TableRef, wanted: &Wanted<'_>) -> Result<Option<Place>> {
         let open = self.table(table).await?;
-        let Some(i) = open.find_partition(key) else { return Ok(None) };
+        let Some(i) = open.find_partition(wanted.key) else { return Ok(None) };
         let mut wants = Vec::with_capacity(2);
         let mut partition = None;
         let mut filter = None;
@@ -110,7 +124,7 @@ impl Loader {
         let Some(partition) = partition else {
             return Err(Error::corrupt(table.name.as_str(), None, "an index partition", "another part"));
         };
-        match decide(open, &partition, filter.as_ref(), key) {
+        match decide(open, &partition, filter.as_ref(), wanted) {
             Located::At(place) => Ok(Some(place)),
             Located::Absent | Located::Unknown => Ok(None),
         }
@@ -129,12 +143,18 @@ fn beside_index(table: &Table) -> Option<FullFilter> {
 }
 
 /// The verdict of filters and index.
-fn decide(table: Arc<Table>, partition: &IndexPartition, filter: Option<&Filter>, key: &[u8]) -> Located {
-    if filter.is_some_and(|filter| !filter.may_contain(key)) || !partition.may_contain(key) {
+fn decide(
+    table: Arc<Table>,
+    partition: &IndexPartition,
+    filter: Option<&Filter>,
+    wanted: &Wanted<'_>,
+) -> Located {
+    let mut filters = filter.into_iter().chain(partition.filter());
+    let filtered = filters.clone().next().is_some();
+    if filters.any(|filter| !filter.may_contain_hash(wanted.hash)) {
         return Located::Absent;
     }
-    let filtered = filter.is_some() || partition.filter().is_some();
-    match partition.find_block(key) {
+    match partition.find_block(wanted.key) {
         Some(i) => Located::At(Place { block: partition.handle(i), table, filtered }),
         None => Located::Absent,
     }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a fixture that cannot be read fails the test")]
 
 pub(crate) mod faults;
+#[cfg(feature = "write")]
 pub(crate) mod made;
 
 use std::collections::BTreeSet;
