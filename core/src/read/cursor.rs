@@ -1,7 +1,7 @@
 //! One sorted source of a scan: the entries of tables that are read one behind the other.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 
@@ -29,8 +29,9 @@ const OVERLAP_FROM: u64 = 128 * 1024;
 pub(crate) struct Cursor {
     /// The way behind what is loaded.
     walk: Walk,
-    /// The step that is under way from there.
-    step: Option<BoxFuture<'static, Result<Loaded>>>,
+    /// The step that is under way from there. Never locked: a future alone would keep the cursor from being shared
+    /// between threads.
+    step: Mutex<Option<BoxFuture<'static, Result<Loaded>>>>,
     /// Blocks that are loaded and follow the current one.
     ahead: VecDeque<Block>,
     /// The current block; kept from block to block for its buffers, and without a position where none is current.
@@ -49,15 +50,10 @@ pub(crate) struct Cursor {
 impl Cursor {
     /// A source over `tables` (disjoint, ascending, not empty) within `range`. It must be loaded before its first entry.
     /// It holds up to twice `max_read_ahead` stored bytes, and at least two blocks.
-    pub(crate) fn new(
-        loader: Loader,
-        tables: Vec<Arc<TableRef>>,
-        range: &KeyRange,
-        max_read_ahead: u64,
-    ) -> Cursor {
+    pub(crate) fn new(tables: Vec<Arc<TableRef>>, range: &KeyRange, max_read_ahead: u64) -> Cursor {
         let mut cursor = Cursor {
-            walk: Walk::new(loader, tables, range),
-            step: None,
+            walk: Walk::new(tables, range),
+            step: Mutex::new(None),
             ahead: VecDeque::new(),
             entries: None,
             reading: 0,
@@ -73,7 +69,7 @@ impl Cursor {
     /// Forgets its place: the next load brings the first entry at or above `key`.
     pub(crate) fn seek(&mut self, key: Bytes) {
         self.walk.seek(key.clone());
-        self.step = None;
+        *self.step() = None;
         self.ahead.clear();
         self.entries = None;
         self.standing = false;
@@ -88,7 +84,7 @@ impl Cursor {
 
     /// Loads what the next entry needs, and moves to it: after a table's tail and an index partition, one round of
     /// blocks. May be dropped and called again, also when it has come to its end.
-    pub(crate) async fn load(&mut self) -> Result<At> {
+    pub(crate) async fn load(&mut self, loader: &Loader) -> Result<At> {
         if self.standing {
             return Ok(At::Entry);
         }
@@ -97,23 +93,32 @@ impl Cursor {
                 At::Load => {}
                 at => return Ok(at),
             }
-            let step = self.step.get_or_insert_with(|| Box::pin(self.walk.clone().step(self.read_ahead)));
+            if self.step().is_none() {
+                let step = self.walk.clone().step(loader.clone(), self.read_ahead);
+                *self.step() = Some(Box::pin(step));
+            }
+            let Some(step) = self.step() else { continue };
             let loaded = step.await;
-            self.step = None;
+            *self.step() = None;
             let Loaded { rest, table, blocks } = loaded?;
             self.walk = rest;
             self.reading = table;
             self.ahead.extend(blocks);
             self.read_ahead = (self.read_ahead * 2).min(self.max_read_ahead);
             if self.read_ahead >= OVERLAP_FROM && !self.walk.is_done() {
-                let mut step: BoxFuture<'static, _> = Box::pin(self.walk.clone().step(self.read_ahead));
+                let mut step: BoxFuture<'static, _> =
+                    Box::pin(self.walk.clone().step(loader.clone(), self.read_ahead));
                 // Polled once, its request is sent. Where everything is cached the step is complete: nothing to wait for.
                 if let std::task::Poll::Ready(loaded) = futures::poll!(&mut step) {
                     step = Box::pin(futures::future::ready(loaded));
                 }
-                self.step = Some(step);
+                *self.step() = Some(step);
             }
         }
+    }
+
+    fn step(&mut self) -> &mut Option<BoxFuture<'static, Result<Loaded>>> {
+        self.step.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Moves within what is loaded.

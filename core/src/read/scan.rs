@@ -103,7 +103,7 @@ impl Scan {
     pub(crate) fn new(reader: Reader, pinned: Arc<Pinned>, options: &ScanOptions, now_ms: u64) -> Scan {
         let range = KeyRange::new(&options.start, &options.end, options.prefix.as_ref());
         Scan {
-            merge: Merge::new(Scan::cursors(reader.loader(), &pinned, &range)),
+            merge: Merge::new(Scan::cursors(&pinned, &range)),
             reader,
             pinned,
             range,
@@ -123,10 +123,10 @@ impl Scan {
         Scan { fixed: true, ..Scan::new(reader, pinned, options, now_ms) }
     }
 
-    fn cursors(loader: &Loader, pinned: &Pinned, range: &KeyRange) -> Vec<Cursor> {
+    fn cursors(pinned: &Pinned, range: &KeyRange) -> Vec<Cursor> {
         let sources = pinned.tables.sources(range);
         let read_ahead = (TOTAL_READ_AHEAD / (sources.len() as u64).max(1)).min(MAX_READ_AHEAD);
-        sources.into_iter().map(|tables| Cursor::new(loader.clone(), tables, range, read_ahead)).collect()
+        sources.into_iter().map(|tables| Cursor::new(tables, range, read_ahead)).collect()
     }
 
     /// The next entry; `None` at the end of the range or of the limit.
@@ -251,7 +251,7 @@ impl Scan {
         let error = match self.reader.after_missing(&self.pinned, error).await {
             // Nothing has been shown, so a newer view serves as well.
             Ok(newer) if self.shown == 0 && !self.fixed => {
-                self.merge = Merge::new(Scan::cursors(self.reader.loader(), &newer, &self.range));
+                self.merge = Merge::new(Scan::cursors(&newer, &self.range));
                 self.pinned = newer;
                 if let Some(key) = self.sought.clone() {
                     self.seek(&key);
@@ -269,10 +269,11 @@ impl Scan {
 
     async fn load_blocked(&mut self) -> Result<()> {
         self.pinned.check_age(&**self.reader.host())?;
+        let loader = self.reader.loader();
         // No closure: rustc could not show that its futures are `Send` for every lifetime.
         let mut loads = Vec::new();
         for (i, cursor) in self.merge.blocked_mut() {
-            loads.push(load_source(i, cursor));
+            loads.push(load_source(loader, i, cursor));
         }
         let loaded: Vec<_> = stream::iter(loads).buffer_unordered(LOADS_AT_ONCE).try_collect().await?;
         for (i, at) in loaded {
@@ -282,8 +283,8 @@ impl Scan {
     }
 }
 
-async fn load_source(i: usize, cursor: &mut Cursor) -> Result<(usize, At)> {
-    Ok((i, cursor.load().await?))
+async fn load_source(loader: &Loader, i: usize, cursor: &mut Cursor) -> Result<(usize, At)> {
+    Ok((i, cursor.load(loader).await?))
 }
 
 impl std::fmt::Debug for Scan {

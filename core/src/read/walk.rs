@@ -24,7 +24,6 @@ const LONG: u64 = 64 * 1024;
 /// from the one before.
 #[derive(Clone)]
 pub(crate) struct Walk {
-    loader: Loader,
     /// Disjoint, ascending, not empty.
     tables: Arc<[Arc<TableRef>]>,
     /// Blocks in front of this key are left out.
@@ -62,9 +61,8 @@ enum Next {
 
 impl Walk {
     /// From the first key of `range` on, through `tables` (disjoint, ascending, not empty).
-    pub(crate) fn new(loader: Loader, tables: Vec<Arc<TableRef>>, range: &KeyRange) -> Walk {
+    pub(crate) fn new(tables: Vec<Arc<TableRef>>, range: &KeyRange) -> Walk {
         let mut walk = Walk {
-            loader,
             tables: tables.into(),
             from: Bytes::new(),
             end: range.end.clone(),
@@ -98,10 +96,10 @@ impl Walk {
     /// The next blocks, of one table: as many as `bytes` (stored) allow, and at least one.
     ///
     /// Cost: one round where the index is at hand; before it one for the tail of a table, and one for index partitions.
-    pub(crate) async fn step(mut self, bytes: u64) -> Result<Loaded> {
+    pub(crate) async fn step(mut self, loader: Loader, bytes: u64) -> Result<Loaded> {
         while !self.is_done() {
             let table = self.table;
-            let blocks = self.fetch(bytes).await?;
+            let blocks = self.fetch(&loader, bytes).await?;
             if !blocks.is_empty() {
                 return Ok(Loaded { rest: self, table, blocks });
             }
@@ -111,16 +109,16 @@ impl Walk {
 
     /// One round: the next blocks as far as the index is at hand, and beside them the index partitions that follow, or
     /// the tail of the next table.
-    async fn fetch(&mut self, bytes: u64) -> Result<Vec<Block>> {
+    async fn fetch(&mut self, loader: &Loader, bytes: u64) -> Result<Vec<Block>> {
         let table_ref = self.tables[self.table].clone();
         let table = match &self.open {
             Some(table) => table.clone(),
-            None => self.open_table(&table_ref).await?,
+            None => self.open_table(loader, &table_ref).await?,
         };
         let mut wants = Vec::new();
         let mut wanted_bytes = 0;
         loop {
-            match self.next_in(&table_ref, &table) {
+            match self.next_in(loader, &table_ref, &table) {
                 Next::Block(handle) => {
                     let stored = handle.stored();
                     wanted_bytes += stored.end - stored.start;
@@ -140,10 +138,10 @@ impl Walk {
                 }
             }
         }
-        let parts = self.loader.parts(&table_ref.name, &table, &wants);
+        let parts = loader.parts(&table_ref.name, &table, &wants);
         let next_tail = async {
             match self.tables.get(self.table) {
-                Some(next) if self.open.is_none() && bytes >= LONG => self.loader.table(next).await.map(drop),
+                Some(next) if self.open.is_none() && bytes >= LONG => loader.table(next).await.map(drop),
                 _ => Ok(()),
             }
         };
@@ -176,8 +174,8 @@ impl Walk {
         self.partitions_ahead.clear();
     }
 
-    async fn open_table(&mut self, table_ref: &TableRef) -> Result<Arc<Table>> {
-        let table = self.loader.table(table_ref).await?;
+    async fn open_table(&mut self, loader: &Loader, table_ref: &TableRef) -> Result<Arc<Table>> {
+        let table = loader.table(table_ref).await?;
         // Behind the last partition where everything in the table is below.
         self.partition_number = table.find_partition(&self.from).unwrap_or(table.partitions());
         self.open = Some(table.clone());
@@ -185,13 +183,13 @@ impl Walk {
     }
 
     /// The next block in the range, and goes behind it.
-    fn next_in(&mut self, table_ref: &TableRef, table: &Table) -> Next {
+    fn next_in(&mut self, loader: &Loader, table_ref: &TableRef, table: &Table) -> Next {
         loop {
             let partition = match &self.partition {
                 Some(partition) => partition,
                 None if self.partition_number >= table.partitions() => return Next::TableEnd,
                 None => {
-                    let Some(partition) = self.partition_at_hand(table_ref, table) else {
+                    let Some(partition) = self.partition_at_hand(loader, table_ref, table) else {
                         return Next::Partition;
                     };
                     self.block = partition.find_block(&self.from).unwrap_or(partition.len());
@@ -213,7 +211,12 @@ impl Walk {
     }
 
     /// The next partition, where it need not be fetched.
-    fn partition_at_hand(&mut self, table_ref: &TableRef, table: &Table) -> Option<IndexPartition> {
+    fn partition_at_hand(
+        &mut self,
+        loader: &Loader,
+        table_ref: &TableRef,
+        table: &Table,
+    ) -> Option<IndexPartition> {
         while let Some((i, partition)) = self.partitions_ahead.pop_front() {
             if i == self.partition_number {
                 return Some(partition);
@@ -223,7 +226,7 @@ impl Walk {
             return Some(partition);
         }
         let part = Part::Partition(self.partition_number as u64);
-        match self.loader.cache().get(&PartKey { object: table_ref.name.clone(), part }) {
+        match loader.cache().get(&PartKey { object: table_ref.name.clone(), part }) {
             Some(Cached::Partition(partition)) => Some(partition),
             _ => None,
         }
