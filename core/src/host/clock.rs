@@ -19,6 +19,6 @@ pub trait Host: MaybeSend + MaybeSync + 'static {
     /// Fills `buf` with bytes that nobody can guess (ids, jitter, owner names).
     fn fill_random(&self, buf: &mut [u8]);
 
-    /// Resolves after `duration`. Dropping the future cancels it.
+    /// Resolves after `duration`; of zero length it only lets others run. Dropping the future cancels it.
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()>;
 }

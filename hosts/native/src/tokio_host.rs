@@ -44,8 +44,14 @@ impl Host for TokioHost {
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        // The timer is registered at the first poll, so that the future may be made outside the runtime.
-        Box::pin(async move { tokio::time::sleep(duration).await })
+        // The timer is registered at the first poll, so that the future may be made outside the runtime. A timer of no
+        // length would still wait for the next tick, a millisecond.
+        Box::pin(async move {
+            match duration {
+                Duration::ZERO => tokio::task::yield_now().await,
+                duration => tokio::time::sleep(duration).await,
+            }
+        })
     }
 }
 

@@ -70,7 +70,7 @@ pub struct SstMeta {
     /// Extension: the earliest expiry in it, in milliseconds since the Unix epoch.
     #[serde(alias = "minexpireat", skip_serializing_if = "Option::is_none")]
     pub min_expire_at: Option<u64>,
-    /// Extension: the latest expiry in it, in milliseconds since the Unix epoch.
+    /// Extension: when the last of its puts expires, in milliseconds since the Unix epoch. Only where each of them expires.
     #[serde(alias = "maxexpireat", skip_serializing_if = "Option::is_none")]
     pub max_expire_at: Option<u64>,
     /// Extension: when the newest of its data was written, in milliseconds since the Unix epoch; survives compaction.
