@@ -20,12 +20,16 @@ pub(crate) struct Cli {
 }
 
 const AFTER: &str = "\
-A database is a URL: s3://bucket/prefix, gs://bucket/prefix, az://container/prefix, file:///dir or ./dir.
-Credentials come from the usual environment variables of each cloud (AWS_*, GOOGLE_*, AZURE_*).
+A database is a URL: s3://bucket/prefix, gs://bucket/prefix, az://container/prefix, file:///dir
+or ./dir. Credentials come from the usual variables of each cloud (AWS_*, GOOGLE_*, AZURE_*).
+Flags of every command are also read from ISLEDB_* variables (ISLEDB_TIMEOUT=5s) and, under
+their own names, from the file of --config; the command line wins, then the variables.
 
-Exit codes: 0 done, 1 the key or the database is not there, 2 wrong call, 3 store not reached or out of time,
-4 fenced by another owner, 5 corrupt or missing object, 6 unsupported, 7 no permission, 8 outcome unknown,
-9 expired view or cursor, 130 interrupted before the work was done.";
+Exit codes: 0 done, 1 the key or the database is not there, 2 wrong call, 3 store not reached
+or out of time, 4 fenced by another owner, 5 corrupt or missing object, 6 unsupported,
+7 no permission, 8 outcome unknown, 9 expired view or cursor, 130 interrupted before the end.
+
+`isledb help COMMAND` says more, with examples.";
 
 /// What the command does.
 #[derive(Debug, Subcommand)]
@@ -47,49 +51,78 @@ pub(crate) enum Command {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Global {
     /// One JSON object a line on standard output, and nothing else there
-    #[arg(long, global = true, env = "ISLEDB_JSON", help_heading = "Output")]
+    #[arg(long, global = true, env = "ISLEDB_JSON", hide_env = true, help_heading = "Output")]
     pub(crate) json: bool,
     /// At the end, on standard error: requests, bytes, round trips, dollars
-    #[arg(long, global = true, env = "ISLEDB_COST", help_heading = "Output")]
+    #[arg(long, global = true, env = "ISLEDB_COST", hide_env = true, help_heading = "Output")]
     pub(crate) cost: bool,
-    /// Show progress on standard error
+    /// Progress on standard error: auto is on a terminal only, always gives plain lines elsewhere
     #[arg(
         long,
         global = true,
         env = "ISLEDB_PROGRESS",
+        hide_env = true,
         value_name = "WHEN",
         default_value = "auto",
         help_heading = "Output"
     )]
     pub(crate) progress: When,
     /// Keys and values are hex, on the command line and in what is printed
-    #[arg(long, global = true, env = "ISLEDB_HEX", conflicts_with = "base64", help_heading = "Output")]
+    #[arg(
+        long,
+        global = true,
+        env = "ISLEDB_HEX",
+        hide_env = true,
+        conflicts_with = "base64",
+        help_heading = "Output"
+    )]
     pub(crate) hex: bool,
     /// Keys and values are base64, on the command line and in what is printed
-    #[arg(long, global = true, env = "ISLEDB_BASE64", help_heading = "Output")]
+    #[arg(long, global = true, env = "ISLEDB_BASE64", hide_env = true, help_heading = "Output")]
     pub(crate) base64: bool,
     /// Say what happens on standard error; twice for every request
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Output")]
     pub(crate) verbose: u8,
 
     /// How long a request with its repetitions, or a commit, may take
-    #[arg(long, global = true, env = "ISLEDB_TIMEOUT", value_name = "DURATION", default_value = "60s",
+    #[arg(long, global = true, env = "ISLEDB_TIMEOUT", hide_env = true, value_name = "DURATION", default_value = "60s",
           value_parser = crate::duration::parse, help_heading = "Store")]
     pub(crate) timeout: Duration,
     /// Address of the store's service, where it is not the cloud's own
-    #[arg(long, global = true, env = "ISLEDB_ENDPOINT", value_name = "URL", help_heading = "Store")]
+    #[arg(
+        long,
+        global = true,
+        env = "ISLEDB_ENDPOINT",
+        hide_env = true,
+        value_name = "URL",
+        help_heading = "Store"
+    )]
     pub(crate) endpoint: Option<String>,
     /// Region of the bucket
-    #[arg(long, global = true, env = "ISLEDB_REGION", value_name = "NAME", help_heading = "Store")]
+    #[arg(
+        long,
+        global = true,
+        env = "ISLEDB_REGION",
+        hide_env = true,
+        value_name = "NAME",
+        help_heading = "Store"
+    )]
     pub(crate) region: Option<String>,
     /// Name the bucket in the path, not in the host name
-    #[arg(long, global = true, env = "ISLEDB_PATH_STYLE", help_heading = "Store")]
+    #[arg(long, global = true, env = "ISLEDB_PATH_STYLE", hide_env = true, help_heading = "Store")]
     pub(crate) path_style: bool,
     /// Allow an endpoint without TLS
-    #[arg(long, global = true, env = "ISLEDB_ALLOW_HTTP", help_heading = "Store")]
+    #[arg(long, global = true, env = "ISLEDB_ALLOW_HTTP", hide_env = true, help_heading = "Store")]
     pub(crate) allow_http: bool,
     /// Defaults of the flags, in TOML, under the same names
-    #[arg(long, global = true, env = "ISLEDB_CONFIG", value_name = "FILE", help_heading = "Store")]
+    #[arg(
+        long,
+        global = true,
+        env = "ISLEDB_CONFIG",
+        hide_env = true,
+        value_name = "FILE",
+        help_heading = "Store"
+    )]
     pub(crate) config: Option<OsString>,
 }
 
@@ -123,12 +156,12 @@ impl Database {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Role {
     /// Refuse where another owner holds the writer role, instead of taking it over
-    #[arg(long, env = "ISLEDB_NO_TAKEOVER", help_heading = "Writer")]
+    #[arg(long, env = "ISLEDB_NO_TAKEOVER", hide_env = true, help_heading = "Writer")]
     pub(crate) no_takeover: bool,
     /// Claim and write nothing; say what would be done
     #[arg(long, help_heading = "Writer")]
     pub(crate) dry_run: bool,
     /// Trust that the store keeps the conditions of writes, without a probe before the first one
-    #[arg(long, env = "ISLEDB_NO_PROBE", help_heading = "Writer")]
+    #[arg(long, env = "ISLEDB_NO_PROBE", hide_env = true, help_heading = "Writer")]
     pub(crate) no_probe: bool,
 }

@@ -46,7 +46,7 @@ impl Connection {
     /// No request is sent yet.
     pub(crate) fn open(url: &str, global: &Global) -> Outcome<Connection> {
         let place = isledb::open_store(url, &store_options(global))?;
-        let metered = Metered::new(place.store);
+        let metered = Metered::new(Arc::new(isledb::Observed::new(place.store)));
         let metering = Metering { provider: place.provider, meter: metered.meter() };
         let host: Arc<dyn Host> = Arc::new(isledb::TokioHost::new());
         let options = DbOptions { retry: retry(global.timeout), ..DbOptions::default() };

@@ -29,9 +29,14 @@ pub(crate) fn json(cost: &Cost, provider: Provider) -> Line {
         .field("bytes_read", cost.bytes_read)
         .field("bytes_written", cost.bytes_written)
         .field("round_trips", cost.round_trips)
-        .field("usd", cost.usd(&prices(provider)))
+        .field("usd", rounded(cost.usd(&prices(provider))))
         .end();
     Line::new().raw("cost", &inner)
+}
+
+/// Without the noise of binary fractions: to a ten-billionth of a dollar.
+fn rounded(usd: f64) -> f64 {
+    (usd * 1e10).round() / 1e10
 }
 
 /// The line for people.
@@ -45,11 +50,11 @@ pub(crate) fn text(cost: &Cost, provider: Provider) -> String {
         _ => "this store",
     };
     format!(
-        "cost: {}, {} read, {} written, {} round trips, {} at the list price of {store}",
+        "cost: {}, {} read, {} written, {}, {} at the list price of {store}",
         requests_text(cost),
         output::size(cost.bytes_read),
         output::size(cost.bytes_written),
-        output::count(cost.round_trips),
+        output::counted(cost.round_trips, "round trip"),
         usd(cost.usd(&prices(provider))),
     )
 }
@@ -70,7 +75,7 @@ pub(crate) fn requests_text(cost: &Cost) -> String {
         .collect();
     match named.as_slice() {
         [] => "no requests".into(),
-        named => format!("{} requests ({})", output::count(cost.requests()), named.join(", ")),
+        named => format!("{} ({})", output::counted(cost.requests(), "request"), named.join(", ")),
     }
 }
 

@@ -124,12 +124,17 @@ pub(crate) fn count(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);
     }
     out
+}
+
+/// `1 row`, `27,004 rows`: a word that takes an s.
+pub(crate) fn counted(n: u64, word: &str) -> String {
+    format!("{} {word}{}", count(n), if n == 1 { "" } else { "s" })
 }
 
 /// Bytes for people: `512 B`, `1.5 KiB`, `16.0 MiB`.
@@ -156,6 +161,7 @@ mod tests {
         assert_eq!(count(0), "0");
         assert_eq!(count(27004), "27,004");
         assert_eq!(count(1_000_000), "1,000,000");
+        assert_eq!((counted(1, "row"), counted(2000, "row")), ("1 row".into(), "2,000 rows".into()));
         assert_eq!(size(1023), "1023 B");
         assert_eq!(size(1536), "1.5 KiB");
         assert_eq!(size(1024 * 1024), "1.0 MiB");

@@ -6,15 +6,12 @@ use std::time::Duration;
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// When progress is shown.
+/// When progress is shown: never, on a terminal, or always (plain lines where there is no terminal).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum When {
-    /// Never.
     Never,
-    /// On a terminal.
     #[default]
     Auto,
-    /// Even where standard error is no terminal: a line every few seconds.
     Always,
 }
 
@@ -35,8 +32,21 @@ impl Progress {
         Progress { bar: None, plain: None }
     }
 
-    /// Progress through `total` bytes; unknown where the input is a pipe.
+    /// Progress through `total` bytes of input; unknown where it is a pipe.
     pub(crate) fn bytes(when: When, total: Option<u64>) -> Progress {
+        let template = match total {
+            Some(_) => "{bar:32.cyan/dim} {percent:>3}%  {binary_bytes_per_sec}  {msg}  {eta} left",
+            None => "{spinner:.cyan} {binary_bytes}  {binary_bytes_per_sec}  {msg}",
+        };
+        Progress::new(when, total, template)
+    }
+
+    /// Progress through `total` rows.
+    pub(crate) fn rows(when: When, total: u64) -> Progress {
+        Progress::new(when, Some(total), "{bar:32.cyan/dim} {percent:>3}%  {msg}")
+    }
+
+    fn new(when: When, total: Option<u64>, template: &str) -> Progress {
         let terminal = std::io::stderr().is_terminal();
         if when == When::Never || (when == When::Auto && !terminal) {
             return Progress::none();
@@ -44,19 +54,13 @@ impl Progress {
         if !terminal {
             return Progress { bar: None, plain: Some(std::time::Instant::now()) };
         }
-        let bar = match total {
-            Some(total) => ProgressBar::new(total).with_style(style(
-                "{bar:32.cyan/dim} {percent:>3}%  {binary_bytes_per_sec}  {msg}  {eta} left",
-            )),
-            None => ProgressBar::new_spinner()
-                .with_style(style("{spinner:.cyan} {binary_bytes}  {binary_bytes_per_sec}  {msg}")),
-        };
+        let bar = total.map_or_else(ProgressBar::new_spinner, ProgressBar::new).with_style(style(template));
         bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(10));
         bar.enable_steady_tick(Duration::from_millis(200));
         Progress { bar: Some(bar), plain: None }
     }
 
-    /// `done` bytes in all; `message` is made only if it is shown.
+    /// `done` bytes or rows in all; `message` is made only if it is shown.
     pub(crate) fn set(&mut self, done: u64, message: impl FnOnce() -> String) {
         if let Some(bar) = &self.bar {
             bar.set_position(done);

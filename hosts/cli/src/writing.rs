@@ -1,5 +1,7 @@
 //! Taking the writer role, and ending with a commit.
 
+use std::time::Duration;
+
 use isledb::format::manifest::{Current, Role as ManifestRole};
 use isledb::write::{Writer, WriterOptions};
 
@@ -11,12 +13,17 @@ use crate::exit::{Code, Failure, Outcome};
 use crate::json::Line;
 use crate::output::{self, FAINT};
 
+/// What the engine takes at most: the ages that the commit protocol relies on bound a flush.
+const FLUSH_DEADLINE_MAX: Duration = Duration::from_secs(600);
+const PUT_DEADLINE_MAX: Duration = Duration::from_secs(86_400);
+
 /// The options that the flags of every writing command amount to.
 pub(crate) fn options(context: &Context) -> WriterOptions {
+    let timeout = context.global.timeout;
     WriterOptions {
         owner: "isledb-cli".into(),
-        put_deadline: context.global.timeout,
-        flush_deadline: context.global.timeout,
+        put_deadline: timeout.min(PUT_DEADLINE_MAX),
+        flush_deadline: timeout.min(FLUSH_DEADLINE_MAX),
         ..WriterOptions::default()
     }
 }

@@ -76,7 +76,7 @@ fn progress_is_plain_where_there_is_no_terminal() {
 #[test]
 fn an_in_memory_database_lives_as_long_as_its_command() {
     let batch = b"{\"op\":\"put\",\"key\":\"a\",\"value\":\"1\"}\n";
-    assert!(isledb_with(&["batch", "memory:"], batch).ok().starts_with("committed 1 operations"));
+    assert!(isledb_with(&["batch", "memory:"], batch).ok().starts_with("committed 1 operation, "));
     isledb(&["get", "memory:", "a"]).failed(1);
 }
 

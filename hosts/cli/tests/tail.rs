@@ -1,8 +1,11 @@
 //! tail: the change feed on the command line.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
 mod support;
 
 use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
 
 use serde_json::{Value, json};
 use support::{Place, isledb, isledb_with, spawn};
@@ -111,4 +114,30 @@ fn follow_shows_what_others_commit_and_ends_by_ctrl_c() {
     stdout.read_to_string(&mut rest).unwrap();
     assert_eq!(rest, "");
     assert_eq!(follow.wait().unwrap().code(), Some(0));
+}
+
+/// The original does not say how far back its feed reaches, and its GC has swept tables away here.
+#[test]
+fn a_swept_bucket_of_the_original_begins_at_the_oldest_change_that_is_kept() {
+    let place = Place::new();
+    let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/buckets/gc-swept/bucket/db");
+    copy(Path::new(fixture), &place.path("db"));
+    let url = place.url();
+    assert_eq!(tail(&url, &["--from", "begin"]), [Value::Null; 0], "no table of a flush is left");
+    isledb(&["put", &url, "new", "1"]).ok();
+    let changes = plain(&tail(&url, &["--from", "begin"]));
+    assert_eq!((changes.len(), changes[0].2.as_str()), (1, "new"));
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
 }

@@ -13,15 +13,15 @@ use crate::output;
 use crate::rows::{Input, Operation, Operations, Taken};
 use crate::writing;
 
-/// Writes and deletes from a file, in order; all up to a flush become visible together
+/// Write and delete from a file, in order; all up to a flush become visible together
 #[derive(Debug, Flags)]
 #[command(after_help = "\
 One JSON object a line:
-  {\"op\": \"put\", \"key\": \"a\", \"value\": \"1\", \"ttl_ms\": 60000}     (key_b64, value_b64 for other bytes)
+  {\"op\": \"put\", \"key\": \"a\", \"value\": \"1\", \"ttl_ms\": 60000}   (key_b64, value_b64: any bytes)
   {\"op\": \"del\", \"key\": \"b\"}
   {\"op\": \"flush\"}
-The end of the input is a flush too. What follows the last flush is not written where the input is wrong or Ctrl-C is
-pressed. Between two flushes lie at most 64 MiB.
+The end of the input is a flush too. What follows the last flush is not written where the input is
+wrong or Ctrl-C is pressed. Between two flushes lie at most 64 MiB.
 
 Examples:
   isledb batch ./db changes.ndjson
@@ -98,7 +98,7 @@ async fn flush(context: &mut Context, writer: Option<&Writer>, batch: &mut Write
         out.json(Line::new().field("sequence", sequence).field("ops", ops))?;
     } else {
         let sequence = out.paint(output::FAINT, &format!("sequence {sequence}"));
-        out.line(format!("committed {} operations, {sequence}", output::count(ops as u64)))?;
+        out.line(format!("committed {}, {sequence}", output::counted(ops as u64, "operation")))?;
     }
     out.flush()?;
     Ok(())

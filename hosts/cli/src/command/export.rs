@@ -19,8 +19,9 @@ use crate::rows::Format;
 /// Write the whole view, in a form that `load` reads back
 #[derive(Debug, Flags)]
 #[command(after_help = "\
-One consistent view, in key order. If it is interrupted, or outlives the view, go on with --start and the last key.
-NDJSON carries any bytes (key_b64, value_b64 where they are not UTF-8). CSV needs UTF-8, or --hex or --base64.
+One consistent view, in key order. If it is interrupted, or outlives the view, go on with --start
+and the last key. NDJSON carries any bytes (key_b64, value_b64 where they are not UTF-8). CSV needs
+UTF-8, or --hex or --base64.
 
 Examples:
   isledb export ./db > all.ndjson
@@ -95,7 +96,7 @@ pub(crate) async fn run(args: Args, context: &mut Context) -> Outcome {
 /// Writes entries in one form.
 enum RowWriter {
     Ndjson(BufWriter<Box<dyn Write + Send>>),
-    Csv(csv::Writer<Box<dyn Write + Send>>, Encoding),
+    Csv(Box<csv::Writer<Box<dyn Write + Send>>>, Encoding),
 }
 
 impl RowWriter {
@@ -110,7 +111,7 @@ impl RowWriter {
             Encoding::Base64 => ["key_b64", "value_b64", "expires_at_ms"],
         };
         csv.write_record(header).map_err(from_csv)?;
-        Ok(RowWriter::Csv(csv, encoding))
+        Ok(RowWriter::Csv(Box::new(csv), encoding))
     }
 
     fn row(&mut self, entry: &Entry) -> Outcome {

@@ -14,8 +14,8 @@ use crate::output::BAD;
 /// Read one or many keys
 #[derive(Debug, Flags)]
 #[command(after_help = "\
-One key: its value as it is, so that it can go into a file. Many keys: a line each, key and value with a tab between.
-Exit code 1 where a key is not there.
+One key: its value as it is, so that it can go into a file. Many keys: a line each, key and value
+with a tab between. Exit code 1 where a key is not there.
 
 Examples:
   isledb get ./db user/42
@@ -28,7 +28,7 @@ pub(crate) struct Args {
     /// The keys
     #[arg(value_name = "KEY", required = true)]
     keys: Vec<String>,
-    /// Read as of this log slot (`stat` and `tail` show slots), as far back as the change feed reaches
+    /// Read as of this log slot (see `stat`), as far back as the change feed reaches
     #[arg(long, value_name = "SLOT")]
     at: Option<u64>,
 }

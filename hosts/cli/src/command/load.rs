@@ -19,15 +19,17 @@ use crate::writing;
 /// Load rows from files or standard input
 #[derive(Debug, Flags)]
 #[command(after_help = "\
-Without --key and --key-template the rows are entries as `export` writes them: key, value, expires_at_ms.
-With one of them the value is the whole row as JSON. In CSV a field that is a plain number stays a number, an empty one
-is null, everything else is text. Files that end in .zst are decompressed.
+Without --key and --key-template the rows are entries as `export` writes them: key, value and
+expires_at_ms. With one of them the value is the whole row as JSON. In CSV a field that is a plain
+number stays a number, an empty one is null, everything else is text. Files that end in .zst are
+decompressed.
 
-Rows are committed about every second and every 16 MiB, or every --batch rows. What a line of --json reports as committed
-is durable. On Ctrl-C the rows taken so far are committed, then the command ends with exit code 130.
+Rows are committed about every second and every 16 MiB, or every --batch rows. What a line of --json
+reports as committed is durable. On Ctrl-C the rows taken so far are committed, then the command
+ends with exit code 130.
 
 Examples:
-  isledb load ./db flights.csv --key-template 'flight/{origin}/{year}-{month:02}-{day:02}/{carrier}{flight}' --null NA
+  isledb load ./db flights.csv --null NA --key-template 'flight/{origin}/{year}-{month:02}-{day:02}'
   isledb load s3://bucket/db users.ndjson --key id --batch 10000
   zcat big.csv.gz | isledb load ./db --format csv --key id --value payload")]
 pub(crate) struct Args {
@@ -36,7 +38,7 @@ pub(crate) struct Args {
     /// The files; - or none is standard input
     #[arg(value_name = "FILE")]
     files: Vec<String>,
-    /// The form of the rows; without it the name of the file tells (.csv, .ndjson, .jsonl), else NDJSON
+    /// The form of the rows; without it CSV where the name of the file ends in .csv, else NDJSON
     #[arg(long, value_enum)]
     format: Option<Format>,
     /// The key is this column
@@ -54,7 +56,7 @@ pub(crate) struct Args {
     /// Commit every N rows, each commit all or nothing
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) batch: Option<u64>,
-    /// How blocks are compressed
+    /// How blocks are compressed: not at all, fast, or small
     #[arg(long, value_enum, default_value = "snappy")]
     codec: Codec,
     #[command(flatten)]
@@ -64,11 +66,8 @@ pub(crate) struct Args {
 /// Compression of the tables that are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Codec {
-    /// Not at all.
     None,
-    /// Fast.
     Snappy,
-    /// Small.
     Zstd,
 }
 
@@ -168,12 +167,12 @@ pub(crate) fn summary(loaded: &Loaded, seconds: f64, spent: &isledb::host::Cost)
         n => format!(", {} expired ones left out", output::count(n)),
     };
     format!(
-        "{} rows committed{expired}, {} in {seconds:.1} s ({} rows/s, {}/s), {} commits, {}",
-        output::count(loaded.committed_rows),
+        "{} committed{expired}, {} in {seconds:.1} s ({} rows/s, {}/s), {}, {}",
+        output::counted(loaded.committed_rows, "row"),
         output::size(loaded.bytes),
         output::count(per_second(loaded.committed_rows)),
         output::size(per_second(loaded.bytes)),
-        output::count(loaded.commits),
+        output::counted(loaded.commits, "commit"),
         cost::requests_text(spent),
     )
 }

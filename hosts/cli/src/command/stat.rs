@@ -14,7 +14,7 @@ use crate::exit::Outcome;
 use crate::json::Line;
 use crate::output::{self, Output, STRONG};
 
-/// Show version, owners, tables, bytes, keys, watermarks, age, and how far the change feed reaches
+/// Show what a database holds: tables, bytes, keys, owners, and how far the feed reaches
 #[derive(Debug, Flags)]
 #[command(after_help = "\
 Examples:
@@ -27,8 +27,8 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(args: Args, context: &mut Context) -> Outcome {
     let connection = context.connect(args.database.url())?;
-    let (read, view) = connection.manifest_view().await?;
-    let pending_deletes = pending_deletes(&connection).await?;
+    let ((read, view), pending_deletes) =
+        futures::future::try_join(connection.manifest_view(), pending_deletes(&connection)).await?;
     let stat = Stat::new(&read, &view, pending_deletes);
     if context.out.is_json() {
         context.out.json(stat.json(&view))?;

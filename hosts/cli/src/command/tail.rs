@@ -4,25 +4,27 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::Args as Flags;
+use isledb::Error;
 use isledb::tail::{Change, ChangeOp, Cursor, TailOptions, TailStart, Tailer};
 
 use super::Context;
 use crate::args::Database;
+use crate::connection::Connection;
 use crate::exit::{Failure, Outcome};
 use crate::json::Line;
 use crate::output::{BAD, FAINT, GOOD, KEY, Output};
 
-/// Show changes in the order in which they were committed, deletes too
+/// Show changes in the order of their commits, deletes too
 #[derive(Debug, Flags)]
 #[command(after_help = "\
-Without --follow it ends where nothing more is committed. With --bootstrap it begins with everything that is there now, in
-key order, and goes on with the changes since: no gap, no repeat. A line's cursor names the place behind that line.
-Ctrl-C ends it; that is a success.
+Without --follow it ends where nothing more is committed. With --bootstrap it begins with everything
+that is there now, in key order, and goes on with the changes since: no gap, no repeat. A line's
+cursor names the place behind that line. Ctrl-C ends it; that is a success.
 
 Examples:
   isledb tail ./db --from begin
   isledb tail s3://bucket/db --follow --prefix user/ --json
-  isledb tail ./db --bootstrap --follow --cursor-file ./place   # run it again: it goes on where it was")]
+  isledb tail ./db --bootstrap --follow --cursor-file ./place   # again: it goes on where it was")]
 pub(crate) struct Args {
     #[command(flatten)]
     database: Database,
@@ -70,15 +72,18 @@ pub(crate) async fn run(args: Args, context: &mut Context) -> Outcome {
     let prefix = args.prefix.as_deref().map(|text| context.global.encoding().key(text)).transpose()?;
     let start = start(&args)?;
     let connection = context.connect(args.database.url())?;
-    let mut tailer = connection.tailer(TailOptions { start, ..TailOptions::default() }).await?;
+    let (mut tailer, mut first) = open(&connection, start).await?;
     let interrupt = context.interrupt.clone();
     let mut left = args.limit.unwrap_or(u64::MAX);
     let mut place = Place { file: args.cursor_file.as_deref(), kept: None };
     while left > 0 {
-        let next = tokio::select! {
-            biased;
-            () = interrupt.asked() => break,
-            next = step(&mut tailer, args.follow, &mut context.out, &mut place) => next?,
+        let next = match first.take() {
+            Some(change) => Some(change),
+            None => tokio::select! {
+                biased;
+                () = interrupt.asked() => break,
+                next = step(&mut tailer, args.follow, &mut context.out, &mut place) => next?,
+            },
         };
         let Some(change) = next else { break };
         if prefix.as_ref().is_some_and(|prefix| !change.key.starts_with(prefix)) {
@@ -93,6 +98,26 @@ pub(crate) async fn run(args: Args, context: &mut Context) -> Outcome {
     }
     context.out.flush()?;
     place.keep(&tailer.cursor())
+}
+
+/// The feed from `start` on, and its first change if that is known already.
+///
+/// A bucket of the original does not say how far back its feed reaches: that shows when the first table is asked for. The
+/// beginning is then the oldest place that works.
+async fn open(connection: &Connection, start: TailStart) -> Outcome<(Tailer, Option<Change>)> {
+    let open = |start| connection.tailer(TailOptions { start, ..TailOptions::default() });
+    let from_the_beginning = start == TailStart::Begin;
+    let mut tailer = open(start).await?;
+    if !from_the_beginning {
+        return Ok((tailer, None));
+    }
+    match tailer.try_next().await {
+        Ok(first) => Ok((tailer, first)),
+        Err(Error::CursorExpired { oldest, .. }) => {
+            Ok((open(TailStart::Cursor(oldest.parse()?)).await?, None))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The next change. What waits in our buffer leaves before we wait for more.

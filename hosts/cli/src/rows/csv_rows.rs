@@ -30,7 +30,7 @@ enum Plan {
 /// A column with the way to read it.
 struct Decoded {
     column: usize,
-    decode: fn(&str) -> Result<Vec<u8>, String>,
+    decode: entry::Decode,
 }
 
 impl CsvRows {

@@ -21,12 +21,10 @@ pub(crate) use template::Template;
 
 use crate::exit::Outcome;
 
-/// The textual form of a file of rows.
+/// The textual form of a file of rows: one JSON object a line, or comma-separated values with a header line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Format {
-    /// One JSON object a line.
     Ndjson,
-    /// Comma-separated values with a header line.
     Csv,
 }
 

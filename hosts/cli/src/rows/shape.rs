@@ -27,8 +27,11 @@ pub(crate) mod entry {
 
     pub(crate) const EXPIRES: &str = "expires_at_ms";
 
+    /// Bytes of a field's text.
+    pub(crate) type Decode = fn(&str) -> Result<Vec<u8>, String>;
+
     /// Names under which `what` (`key` or `value`) may stand, with how to read it.
-    pub(crate) fn names(what: &str) -> [(String, fn(&str) -> Result<Vec<u8>, String>); 3] {
+    pub(crate) fn names(what: &str) -> [(String, Decode); 3] {
         [
             (what.to_owned(), |text| Ok(text.as_bytes().to_vec())),
             (format!("{what}_b64"), keys::from_base64),

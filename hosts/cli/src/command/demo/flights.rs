@@ -7,7 +7,7 @@ use crate::exit::Outcome;
 use crate::rows::{self, Feed, Format, Input, Rows, Shape, Taken, Template, ValueOf};
 
 /// 27,004 rows of CSV, compressed.
-pub(super) const DATA: &[u8] = include_bytes!("../../../data/flights-2013-01.csv.zst");
+const DATA: &[u8] = include_bytes!("../../../data/flights-2013-01.csv.zst");
 const NAME: &str = "flights-2013-01.csv.zst";
 
 /// Names a flight: nothing else in the data has the same four.
@@ -15,21 +15,20 @@ const KEY: &str = "flight/{origin}/{year}-{month:02}-{day:02}/{carrier}{flight}"
 /// What all keys begin with.
 pub(super) const PREFIX: &str = "flight/";
 
-fn read(taken: &Taken) -> Outcome<Rows> {
+fn read() -> Outcome<Rows> {
     let key = Template::parse(KEY).map_err(crate::exit::Failure::usage)?;
     let shape = Shape { key: Some(key), value: ValueOf::Row, null: Some("NA".into()) };
-    rows::read(Format::Csv, Input::from_zstd(NAME, DATA, taken)?, shape)
+    rows::read(Format::Csv, Input::from_zstd(NAME, DATA, &Taken::default())?, shape)
 }
 
 /// All rows, for the comparison at the end.
 pub(super) fn rows() -> Outcome<BTreeMap<Vec<u8>, Vec<u8>>> {
-    read(&Taken::default())?.map(|row| row.map(|row| (row.key, row.value))).collect()
+    read()?.map(|row| row.map(|row| (row.key, row.value))).collect()
 }
 
 /// The rows as they are loaded.
-pub(super) fn feed(taken: &Taken) -> Feed {
-    let taken = taken.clone();
-    Feed::start(vec![Box::new(move || read(&taken))])
+pub(super) fn feed() -> Feed {
+    Feed::start(vec![Box::new(read)])
 }
 
 /// Compares what `export` printed with what was loaded, row by row. Returns the bytes of keys and values, or the first

@@ -119,7 +119,7 @@ impl Drop for Follower {
 impl Seen {
     fn take(&mut self, change: Change) {
         self.arrivals.insert(change.sequence, Instant::now());
-        if self.changes % SAMPLE_EVERY == 0 {
+        if self.changes.is_multiple_of(SAMPLE_EVERY) {
             let value = match &change.op {
                 ChangeOp::Put { value, .. } => Encoding::Utf8.show(value),
                 ChangeOp::Delete => String::new(),

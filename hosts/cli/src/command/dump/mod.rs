@@ -16,14 +16,15 @@ use crate::exit::{Code, Failure, Outcome};
 use crate::json::Line;
 use crate::output;
 
-/// Show any object of a database, or a file that holds one: CURRENT, log entries, snapshots, tables, blobs, cursors
+/// Show any object of a database, or a file that holds one
 #[derive(Debug, Flags)]
 #[command(
     override_usage = "isledb dump [OPTIONS] <URL> <OBJECT>\n       isledb dump [OPTIONS] <FILE>",
     after_help = "\
-OBJECT is a name as an error shows it, a name below the database's prefix, or short: CURRENT, a slot number (17), a table
-(1-1-7-1776247921123456789.sst), a blob's 64 hex digits, a snapshot's id, pending.json, checkpoint.json, blobs.json.
-Checksums are verified. A table shows its summary; --properties, --blocks and --entries show what is in it.
+OBJECT is a name as an error shows it, a name below the database's prefix, or short: CURRENT, the
+number of a log slot (17), a table (1-1-7-1776247921123456789.sst), a blob's 64 hex digits, a
+snapshot's id, pending.json, checkpoint.json, blobs.json. Checksums are verified. A table shows its
+summary; --properties, --blocks and --entries show what is in it.
 
 Examples:
   isledb dump ./db CURRENT
