@@ -43,7 +43,11 @@ fn run(name: &str, scenario: Scenario) {
                     if seed >= seeds || failed.load(Ordering::Relaxed) != u64::MAX {
                         return;
                     }
-                    let report = scenario(seed, Options::default());
+                    let Ok(report) = std::panic::catch_unwind(|| scenario(seed, Options::default())) else {
+                        println!("{name}: seed {seed} panics");
+                        failed.fetch_min(seed, Ordering::Relaxed);
+                        return;
+                    };
                     flushes.fetch_add(report.flushes as u64, Ordering::Relaxed);
                     if report.violation.is_some() {
                         failed.fetch_min(seed, Ordering::Relaxed);

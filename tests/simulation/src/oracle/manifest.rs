@@ -34,6 +34,8 @@ pub struct ManifestHistory {
     claims: [Option<(u64, String)>; 2],
     epochs: BTreeMap<String, u64>,
     flushes: Vec<Flush>,
+    /// Every table that was ever in the truth.
+    published: BTreeSet<String>,
     /// What the original's replay made of each CURRENT, by its `next_seq`.
     states: BTreeMap<u64, PlainState>,
     not_committed: Vec<(String, u64, u64)>,
@@ -58,6 +60,7 @@ impl ManifestHistory {
             claims: [None, None],
             epochs: BTreeMap::new(),
             flushes: Vec::new(),
+            published: BTreeSet::new(),
             states: BTreeMap::new(),
             not_committed: Vec::new(),
         }
@@ -76,6 +79,16 @@ impl ManifestHistory {
     /// `next_seq` of the CURRENT that is there now.
     pub fn next_seq(&self) -> u64 {
         self.current.as_ref().map_or(1, |current| number(current, "next_seq").max(1))
+    }
+
+    /// The oldest slot that is still kept for the change feed.
+    pub fn feed_floor(&self) -> u64 {
+        self.current.as_ref().map_or(1, |current| number(current, "feed_floor_seq").max(1))
+    }
+
+    /// Tables that were published and that no later view names.
+    pub fn retired_tables(&self) -> Vec<String> {
+        self.published.iter().filter(|id| !self.truth.tables().any(|t| t.id == **id)).cloned().collect()
     }
 
     /// What the original's replay makes of the CURRENT with this `next_seq`.
@@ -189,6 +202,7 @@ impl ManifestHistory {
             _ => {}
         }
         replay::apply_all(&mut self.truth, &mut self.active, [entry]);
+        self.published.extend(self.truth.tables().map(|table| table.id.clone()));
         Ok(())
     }
 

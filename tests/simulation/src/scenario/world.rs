@@ -135,7 +135,7 @@ fn plan(rng: &mut Rng, may_crash: bool) -> Plan {
         plan.push((rng.magnitude(1, 600), Incident::Crash));
     }
     for _ in 0..rng.below(3) {
-        let pause = Incident::Pause { ns: rng.magnitude(SECOND, 120 * MINUTE), asleep: rng.chance(500) };
+        let pause = Incident::Pause { ns: rng.magnitude(SECOND, 300 * MINUTE), asleep: rng.chance(500) };
         plan.push((rng.magnitude(1, 600), pause));
     }
     if rng.chance(100) {
