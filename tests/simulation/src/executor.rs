@@ -367,7 +367,9 @@ impl Executor {
     fn admit(&mut self) {
         loop {
             let mut core = self.handle.core();
-            let spawned = std::mem::take(&mut core.spawned);
+            let (spawned, stillborn): (Vec<_>, Vec<_>) = std::mem::take(&mut core.spawned)
+                .into_iter()
+                .partition(|(_, task)| core.processes.get(&task.process).is_none_or(|of| of.end.is_none()));
             let kills = std::mem::take(&mut core.kills);
             for (id, _) in &spawned {
                 if core.queued.insert(*id) {
@@ -375,6 +377,8 @@ impl Executor {
                 }
             }
             drop(core);
+            // Their process died in the poll that started them.
+            drop(stillborn);
             if spawned.is_empty() && kills.is_empty() {
                 return;
             }

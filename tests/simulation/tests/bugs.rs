@@ -1,7 +1,7 @@
 //! The oracle notices: stores that break their contract are caught, each by the checks that are about it.
 
 use isledb_simulation::oracle::Check;
-use isledb_simulation::scenario::{Options, Report, publishers};
+use isledb_simulation::scenario::{Options, Report, engine, publishers};
 use isledb_simulation::store::Bug;
 
 /// Runs up to `seeds` histories on that store; the checks that caught it, with the seeds.
@@ -12,7 +12,12 @@ fn caught(scenario: fn(u64, Options) -> Report, bug: Bug, seeds: u64) -> Vec<(Ch
 
 #[track_caller]
 fn is_caught_by(bug: Bug, expected: &[Check]) {
-    let caught = caught(publishers::run, bug, 60);
+    is_caught_in(publishers::run, bug, expected);
+}
+
+#[track_caller]
+fn is_caught_in(scenario: fn(u64, Options) -> Report, bug: Bug, expected: &[Check]) {
+    let caught = caught(scenario, bug, 60);
     assert!(caught.len() > 3, "{bug:?} was caught in {} of 60 histories", caught.len());
     for check in expected {
         assert!(caught.iter().any(|(by, _)| by == check), "{bug:?} was not caught by {check:?}: {caught:?}");
@@ -53,4 +58,19 @@ fn a_store_that_loses_snapshots_is_caught() {
 #[test]
 fn a_store_that_serves_stale_reads_is_caught() {
     is_caught_by(Bug::ServesStaleCurrent, &[Check::ReaderShowsWrongState]);
+}
+
+#[test]
+fn a_reader_shows_that_its_store_serves_stale_reads() {
+    is_caught_in(engine::run, Bug::ServesStaleCurrent, &[Check::ReaderShowsWrongState]);
+}
+
+#[test]
+fn a_reader_shows_that_its_store_loses_blobs() {
+    is_caught_in(engine::run, Bug::LosesPut { of: "/blobs/" }, &[Check::ReaderMissesObject]);
+}
+
+#[test]
+fn a_writer_is_told_the_truth_or_the_store_is_caught() {
+    is_caught_in(engine::run, Bug::LosesPut { of: "/CURRENT" }, &[Check::AcknowledgedFlushMissing]);
 }

@@ -79,6 +79,19 @@ fn a_process_dies_at_every_await_point() {
 }
 
 #[test]
+fn a_task_dies_with_its_process_also_when_it_was_just_started() {
+    let mut executor = executor(1);
+    let handle = executor.handle();
+    let process = handle.process("victim", 0, vec![(1, Incident::Crash)]);
+    let second = handle.clone();
+    handle.spawn(process, "first", async move {
+        second.spawn(process, "second", std::future::pending());
+        std::future::pending().await
+    });
+    assert_eq!(executor.run(MINUTE, 1000), Stop::Finished);
+}
+
+#[test]
 fn a_paused_process_stands_still_while_time_goes_on() {
     for asleep in [false, true] {
         let mut executor = executor(1);

@@ -9,7 +9,7 @@ use std::env;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use isledb_simulation::scenario::{Options, Report, publishers};
+use isledb_simulation::scenario::{Options, Report, engine, publishers};
 
 /// How many lines of the trace a failure shows.
 const SHOWN_LINES: usize = 120;
@@ -75,9 +75,16 @@ fn publishers_commit_under_contention() {
 }
 
 #[test]
+fn the_engine_reads_and_follows_what_contending_writers_commit() {
+    run("engine", engine::run);
+}
+
+#[test]
 fn the_same_seed_gives_the_same_trace() {
     for seed in 0..20 {
-        let hash = |keep_trace| publishers::run(seed, Options { keep_trace, bug: None }).trace_hash;
-        assert_eq!(hash(false), hash(true), "seed {seed}");
+        for scenario in [publishers::run, engine::run] {
+            let hash = |keep_trace| scenario(seed, Options { keep_trace, bug: None }).trace_hash;
+            assert_eq!(hash(false), hash(true), "seed {seed}");
+        }
     }
 }

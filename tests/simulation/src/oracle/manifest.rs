@@ -33,6 +33,7 @@ pub struct ManifestHistory {
     active: [u64; 2],
     claims: [Option<(u64, String)>; 2],
     epochs: BTreeMap<String, u64>,
+    writers: BTreeMap<u64, String>,
     flushes: Vec<Flush>,
     /// Every table that was ever in the truth.
     published: BTreeSet<String>,
@@ -59,6 +60,7 @@ impl ManifestHistory {
             active: [0; 2],
             claims: [None, None],
             epochs: BTreeMap::new(),
+            writers: BTreeMap::new(),
             flushes: Vec::new(),
             published: BTreeSet::new(),
             states: BTreeMap::new(),
@@ -71,9 +73,15 @@ impl ManifestHistory {
         &self.flushes
     }
 
-    /// The fence epoch of an owner whose claim is covered.
+    /// The fence epoch of a writer whose claim is covered. `owner` is its whole name, or the configured part of it, where no
+    /// other owner has the same.
     pub fn epoch_of(&self, owner: &str) -> Option<u64> {
         self.epochs.get(owner).copied()
+    }
+
+    /// The configured name of the writer with this fence epoch.
+    pub fn owner_of(&self, epoch: u64) -> Option<&str> {
+        self.writers.get(&epoch).map(String::as_str)
     }
 
     /// `next_seq` of the CURRENT that is there now.
@@ -190,7 +198,12 @@ impl ManifestHistory {
             }
             let payload = entry.get("fence_claim").unwrap_or(&Value::Null);
             let owner = payload.get("owner").and_then(Value::as_str).unwrap_or_default().to_owned();
-            self.epochs.insert(owner.clone(), epoch);
+            if role == 0 {
+                let configured = owner.rsplit_once('~').map_or(owner.as_str(), |(name, _)| name).to_owned();
+                self.epochs.insert(owner.clone(), epoch);
+                self.epochs.insert(configured.clone(), epoch);
+                self.writers.insert(epoch, configured);
+            }
             self.claims[role] = Some((epoch, owner));
         } else if epoch != claimed {
             return two_owners("an entry");

@@ -2,9 +2,11 @@
 
 mod check;
 mod manifest;
+mod model;
 
 pub use check::{Check, Violation};
 pub use manifest::{Flush, ManifestHistory};
+pub use model::{Committed, Model, Written};
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -25,13 +27,34 @@ pub struct Oracle {
 
 struct Inner {
     history: ManifestHistory,
+    model: Model,
+    /// Flushes that the model has.
+    modelled: usize,
     violation: Option<Violation>,
+}
+
+impl Inner {
+    fn written(&mut self, objects: &Objects, key: &str) -> Result<(), Violation> {
+        self.history.written(objects, key)?;
+        for flush in &self.history.flushes()[self.modelled..] {
+            self.modelled += 1;
+            if let Some(owner) = self.history.owner_of(flush.epoch) {
+                self.model.commit(owner, flush)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Oracle {
     /// The oracle of the database under `prefix`.
     pub fn new(handle: &Handle, prefix: &str) -> Arc<Oracle> {
-        let inner = Inner { history: ManifestHistory::new(prefix), violation: None };
+        let inner = Inner {
+            history: ManifestHistory::new(prefix),
+            model: Model::default(),
+            modelled: 0,
+            violation: None,
+        };
         Arc::new(Oracle { handle: handle.clone(), inner: Mutex::new(inner) })
     }
 
@@ -65,6 +88,17 @@ impl Oracle {
         look(&self.inner().history)
     }
 
+    /// Looks at the model of the data.
+    pub fn look_at_data<T>(&self, look: impl FnOnce(&Model) -> T) -> T {
+        look(&self.inner().model)
+    }
+
+    /// A writer accepted a write of `owner`, under this sequence number.
+    pub fn accepted(&self, owner: &str, sequence: u64, written: Written) {
+        let result = self.inner().model.accept(owner, sequence, written);
+        self.note(result);
+    }
+
     /// `owner` was told that its sequence numbers `first..=last` are committed.
     pub fn acknowledged(&self, owner: &str, first: u64, last: u64) {
         self.handle.line(format_args!("{owner}: {first}..={last} acknowledged"));
@@ -95,7 +129,7 @@ impl Oracle {
 
 impl Watch for Oracle {
     fn written(&self, objects: &Objects, key: &str) {
-        let result = self.with(|history| history.written(objects, key));
+        let result = self.inner().written(objects, key);
         self.note(result);
     }
 

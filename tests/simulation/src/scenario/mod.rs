@@ -1,6 +1,7 @@
 //! Whole histories: processes on one simulated bucket, watched by the oracle.
 
 mod collector;
+pub mod engine;
 pub mod publishers;
 mod publishing;
 mod world;

@@ -1,0 +1,171 @@
+//! A life of a reader: every view is exactly what was committed below it, by get and by scan.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use isledb_core::error::Error;
+use isledb_core::read::{Entry, Reader, ReaderOptions, ScanOptions, View};
+
+use super::{key, may_come_again, now_ms, open};
+use crate::executor::SECOND;
+use crate::oracle::{Check, Committed};
+use crate::rng::Rng;
+use crate::scenario::Actor;
+
+/// True: it wants another life.
+pub(super) async fn live(actor: Actor, keys: u64, rest_ns: u64) -> bool {
+    let Some(db) = open(&actor) else { return false };
+    let mut rng = actor.rng("reads");
+    let reader = loop {
+        let options = ReaderOptions { refresh_after_ms: rng.chance(300).then(|| rng.magnitude(1, 60_000)) };
+        match db.reader(options).await {
+            Ok(reader) => break reader,
+            Err(error) if may_come_again(&error) => actor.sleep(SECOND).await,
+            Err(error) => {
+                failed(&actor, "open a reader", &error);
+                return false;
+            }
+        }
+    };
+    let mut rounds = 0;
+    while actor.world.is_changing() && rounds < 80 {
+        rounds += 1;
+        actor.sleep(rng.magnitude(1_000_000, rest_ns)).await;
+        match round(&actor, &reader, &mut rng, keys).await {
+            Ok(()) | Err(Error::ViewExpired { .. }) => {}
+            Err(error) if may_come_again(&error) => {}
+            Err(error) => {
+                failed(&actor, "read", &error);
+                return false;
+            }
+        }
+    }
+    false
+}
+
+fn failed(actor: &Actor, call: &str, error: &Error) {
+    let check = match error {
+        Error::Corrupt { .. } | Error::NotFound { .. } => Check::ReaderMissesObject,
+        _ => Check::UnexpectedError,
+    };
+    actor.world.oracle.fail(check, format!("{}: {call}: {error}", actor.name));
+}
+
+fn wrong(actor: &Actor, detail: String) {
+    actor.world.oracle.fail(Check::ReaderShowsWrongState, format!("{}: {detail}", actor.name));
+}
+
+async fn round(actor: &Actor, reader: &Reader, rng: &mut Rng, keys: u64) -> Result<(), Error> {
+    let oracle = &actor.world.oracle;
+    let before = reader.view().manifest().current.next_seq;
+    if rng.chance(600) {
+        let committed = oracle.look(|history| history.next_seq());
+        reader.refresh().await?;
+        let seen = reader.view().manifest().current.next_seq.max(1);
+        if seen < committed {
+            wrong(actor, format!("refreshed to next_seq {seen}, {committed} was there before"));
+        }
+    }
+    let view = reader.view();
+    let manifest = view.manifest();
+    if manifest.current.next_seq < before {
+        wrong(actor, format!("its view went from {before} back to {}", manifest.current.next_seq));
+    }
+    if !view.exists() {
+        return Ok(());
+    }
+    oracle.engine_state(&actor.name, manifest.current.next_seq, manifest.state());
+    let asked: Vec<Bytes> = (0..rng.between(1, 4)).map(|_| key(rng, keys)).collect();
+    check_view(actor, &view, &asked).await?;
+    let key = key(rng, keys);
+    check_latest(actor, reader, &key).await
+}
+
+/// `get` and `scan` of one view show the same, and what the model says.
+async fn check_view(actor: &Actor, view: &View, asked: &[Bytes]) -> Result<(), Error> {
+    let next_seq = view.manifest().current.next_seq;
+    let before_ms = now_ms(actor);
+    let mut scan = view.scan(&ScanOptions::default());
+    let mut scanned = BTreeMap::new();
+    while let Some(entry) = scan.next().await? {
+        let last = scanned.last_key_value().map(|(key, _): (&Bytes, &Entry)| key.clone());
+        if last.is_some_and(|last| last >= entry.key) {
+            wrong(actor, format!("a scan came to {:?} again", entry.key));
+        }
+        scanned.insert(entry.key.clone(), entry);
+    }
+    let mut got = Vec::new();
+    for key in asked {
+        got.push((key, view.get_entry(key).await?));
+    }
+    let after_ms = now_ms(actor);
+    let span = (before_ms.min(after_ms), before_ms.max(after_ms));
+    for (key, entry) in got {
+        let model = actor.world.oracle.look_at_data(|model| model.latest(key, next_seq).cloned());
+        let steady = model.as_ref().is_none_or(|model| model.shows(span).0 == model.shows(span).1);
+        if steady && scanned.get(key) != entry.as_ref() {
+            let detail = format!("{}: get {entry:?}, scan {:?}", actor.name, scanned.get(key));
+            actor.world.oracle.fail(Check::GetAndScanDisagree, detail);
+        }
+        compare(actor, next_seq, key, model.as_ref(), entry.as_ref(), span);
+    }
+    let state: Vec<Committed> =
+        actor.world.oracle.look_at_data(|model| model.state(next_seq).cloned().collect());
+    for model in &state {
+        let key = &model.written.key;
+        compare(actor, next_seq, key, Some(model), scanned.remove(key).as_ref(), span);
+    }
+    for (key, entry) in &scanned {
+        compare(actor, next_seq, key, None, Some(entry), span);
+    }
+    Ok(())
+}
+
+fn is_shown(model: &Committed, entry: &Entry) -> bool {
+    Some(&entry.value) == model.written.value.as_ref()
+        && (entry.sequence, entry.expires_at_ms) == (model.sequence, model.written.expires_at_ms)
+}
+
+fn agrees(model: Option<&Committed>, entry: Option<&Entry>, span_ms: (u64, u64)) -> bool {
+    let (may, must) = model.map_or((false, false), |model| model.shows(span_ms));
+    match (model, entry) {
+        (_, None) => !must,
+        (Some(model), Some(entry)) => may && is_shown(model, entry),
+        (None, Some(_)) => false,
+    }
+}
+
+fn compare(
+    actor: &Actor,
+    next_seq: u64,
+    key: &[u8],
+    model: Option<&Committed>,
+    entry: Option<&Entry>,
+    span_ms: (u64, u64),
+) {
+    if !agrees(model, entry, span_ms) {
+        let key = String::from_utf8_lossy(key);
+        wrong(
+            actor,
+            format!("next_seq {next_seq}, {key:?} at {span_ms:?}: shown {entry:?}, committed {model:?}"),
+        );
+    }
+}
+
+/// A read without a pinned view shows a state that was the latest at some moment since that of its view.
+async fn check_latest(actor: &Actor, reader: &Reader, key: &[u8]) -> Result<(), Error> {
+    let oldest = reader.view().manifest().current.next_seq;
+    let before_ms = now_ms(actor);
+    let entry = reader.get_entry(key).await?;
+    let after_ms = now_ms(actor);
+    let span = (before_ms.min(after_ms), before_ms.max(after_ms));
+    let newest = actor.world.oracle.look(|history| history.next_seq());
+    let agrees = actor.world.oracle.look_at_data(|model| {
+        (oldest..=newest).any(|next_seq| agrees(model.latest(key, next_seq), entry.as_ref(), span))
+    });
+    if !agrees {
+        let key = String::from_utf8_lossy(key);
+        wrong(actor, format!("{key:?} shows {entry:?}, never so between {oldest} and {newest}"));
+    }
+    Ok(())
+}
