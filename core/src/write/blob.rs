@@ -8,11 +8,11 @@
 //! *then* publishes, each within half an hour of the step before, and relies on no blob that is named there, not even
 //! one that it just put: the one DELETE that GC sends may still be on its way.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
-use hashbrown::HashMap;
 
 use super::context::Context;
 use crate::error::{Error, Result};
@@ -26,7 +26,7 @@ pub(super) const MAX_TRUST_MS: u64 = 30 * 60_000;
 pub(super) const MAX_INLINE_INSTEAD_BYTES: u64 = 1 << 20;
 
 /// When each blob of a table was put, or found.
-pub(super) type PutTimes = HashMap<BlobId, Moment>;
+pub(super) type PutTimes = BTreeMap<BlobId, Moment>;
 
 /// What GC is about to delete, as last read: CURRENT's neighbour that most databases do not have.
 #[derive(Default)]

@@ -7,9 +7,9 @@
 //! against sorting by whole keys.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use hashbrown::HashMap;
 
 use crate::format::blob::BlobId;
 use crate::format::value;
@@ -85,7 +85,8 @@ pub struct Memtable {
     spare: Spare,
     /// Length of what all keys have in common with the first one.
     common: usize,
-    blobs: HashMap<BlobId, Bytes>,
+    /// Ordered, so that the same writes make the same requests.
+    blobs: BTreeMap<BlobId, Bytes>,
     bytes: u64,
     min_expire_ms: Option<u64>,
     max_expire_ms: Option<u64>,
@@ -122,7 +123,7 @@ impl Memtable {
             chunks: Vec::new(),
             spare,
             common: 0,
-            blobs: HashMap::new(),
+            blobs: BTreeMap::new(),
             bytes: 0,
             min_expire_ms: None,
             max_expire_ms: None,
@@ -212,7 +213,7 @@ impl Memtable {
     }
 
     /// The values that are to become objects, each once.
-    pub fn blobs(&self) -> &HashMap<BlobId, Bytes> {
+    pub fn blobs(&self) -> &BTreeMap<BlobId, Bytes> {
         &self.blobs
     }
 
