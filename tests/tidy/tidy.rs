@@ -203,9 +203,8 @@ fn core_asks_its_host_for_time_threads_files_and_network() {
         ["std::time::Instant", "std::time::SystemTime", "std::thread", "std::fs", "std::net", "std::process"];
     let mut engine = rust_under("core/src/");
     engine.retain(|source| !source.path.contains("/tests/"));
-    let lines = lines_where(&engine, |line| {
-        !is_comment(line) && std_only.iter().any(|name| line.contains(name))
-    });
+    let lines =
+        lines_where(&engine, |line| !is_comment(line) && std_only.iter().any(|name| line.contains(name)));
     none(lines, "not in core: the host brings it");
 }
 
