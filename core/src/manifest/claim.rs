@@ -182,7 +182,7 @@ impl Publisher {
     }
 
     fn encode_claim(&mut self, epoch: u64) -> Result<Step> {
-        let mut effects = Effects { next_sequence: Some(self.next_sequence()), ..self.settings.clone() };
+        let mut effects = Effects { next_sequence: Some(self.next_sequence()), ..self.settings };
         if !self.view.exists() && effects.max_view_age_ms == Effect::Unchanged {
             effects.max_view_age_ms = Effect::Set(NEW_DATABASE_MAX_VIEW_AGE_MS);
         }
@@ -213,7 +213,7 @@ impl Publisher {
             Some(ClaimStep::Predecessor) => self.next_claim(Some(ClaimStep::Claim)),
             Some(ClaimStep::Repeat) => self.next_claim(None),
             _ if self.owns(&self.view.current) => {
-                Ok(Step::Done(Attempt::Committed(Published { slot: entry.seq, entry })))
+                Ok(Step::Done(Attempt::Committed(Box::new(Published { slot: entry.seq, entry }))))
             }
             _ => self.next_claim(Some(ClaimStep::Claim)),
         }

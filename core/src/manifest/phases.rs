@@ -256,7 +256,7 @@ impl Publisher {
         if self.pending()?.claim.is_some() {
             return self.claim_committed(entry);
         }
-        Ok(Step::Done(Attempt::Committed(Published { slot: entry.seq, entry })))
+        Ok(Step::Done(Attempt::Committed(Box::new(Published { slot: entry.seq, entry }))))
     }
 
     /// The slot is settled, and not ours: the same entry begins again from the base.

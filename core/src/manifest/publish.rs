@@ -36,7 +36,7 @@ pub struct Published {
 #[derive(Debug, Clone)]
 pub enum Attempt {
     /// Committed.
-    Committed(Published),
+    Committed(Box<Published>),
     /// Not committed yet, and something the entry relies on is too old: make it again, give it to
     /// [`Publisher::renew`], then [`Publisher::resume`].
     Stale,

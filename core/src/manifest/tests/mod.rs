@@ -84,7 +84,7 @@ fn table(seq_lo: u64, seq_hi: u64) -> SstMeta {
 
 fn committed(attempt: Result<Attempt>) -> Published {
     match attempt {
-        Ok(Attempt::Committed(published)) => published,
+        Ok(Attempt::Committed(published)) => *published,
         other => panic!("not committed: {other:?}"),
     }
 }

@@ -136,7 +136,7 @@ impl Manifest {
                     let later = self.rng.magnitude(1_000_000, 240 * MINUTE);
                     self.actor.sleep(later).await;
                 }
-                Some(Ok(Attempt::Committed(published))) => return Outcome::Committed(Box::new(published)),
+                Some(Ok(Attempt::Committed(published))) => return Outcome::Committed(published),
                 Some(Ok(Attempt::Stale)) => self.renew(publisher, &draft).await,
                 Some(Err(Error::Fenced { .. })) => return Outcome::Not { fenced: true },
                 Some(Err(Error::OutcomeUnknown { retry: true, .. })) => self.actor.sleep(SECOND).await,
