@@ -62,8 +62,7 @@ fn main() -> ExitCode {
 /// The command line with the defaults of the configuration file. What clap has to say, it says itself.
 fn parse(arguments: &[OsString]) -> Result<Cli, ExitCode> {
     let usage = Code::Usage as u8;
-    let by_variable = std::env::var("ISLEDB_JSON").is_ok_and(|value| value == "true");
-    let as_json = by_variable || arguments.iter().any(|argument| argument == "--json");
+    let as_json = arguments.iter().any(|argument| argument == "--json");
     let tell = |failure: &Failure| {
         output::report(failure, as_json);
         ExitCode::from(failure.code as u8)

@@ -25,6 +25,9 @@ pub(crate) struct Table {
     pub(crate) entries: Vec<Entry>,
 }
 
+/// Makes the entries of a table.
+type Entries = fn() -> Vec<Entry>;
+
 /// How a table is made.
 #[derive(Clone)]
 pub(crate) struct Recipe {
@@ -33,7 +36,7 @@ pub(crate) struct Recipe {
     /// Whether its index is deep enough for a second level.
     pub(crate) two_levels: bool,
     options: TableOptions,
-    entries: fn() -> Vec<Entry>,
+    entries: Entries,
 }
 
 /// Every combination.
@@ -50,7 +53,7 @@ pub(crate) fn recipes() -> Vec<Recipe> {
                     for (flavour_name, flavour) in
                         [("pebble", TableFlavour::Pebble), ("rocksdb", TableFlavour::RocksDb)]
                     {
-                        let kinds: [(&str, fn() -> Vec<Entry>); 4] =
+                        let kinds: [(&str, Entries); 4] =
                             [("one", one), ("few", few), ("many", many), ("odd", odd)];
                         for (entries_name, entries) in kinds {
                             let checksum = match recipes.len() % 3 {

@@ -27,7 +27,7 @@ pub(crate) struct Args {
     database: Database,
     #[command(flatten)]
     range: Range,
-    /// From the last key to the first; the range is read forward before
+    /// From the last key to the first
     #[arg(long)]
     reverse: bool,
     /// Leave out the values
