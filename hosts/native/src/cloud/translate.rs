@@ -31,6 +31,12 @@ pub(super) fn translate(key: &str, request: Request, error: &object_store::Error
         Cloud::NotFound { .. } | Cloud::Precondition { .. } if names_missing_bucket(error) => {
             Error::Permission { object, message: format!("there is no such bucket: {}", message()) }
         }
+        // versitygw's answer to an unknown access key: the object may well be there.
+        Cloud::NotFound { .. } | Cloud::Precondition { .. }
+            if error.to_string().contains("XAdminUserNotFound") =>
+        {
+            Error::Permission { object, message: message() }
+        }
         Cloud::NotFound { .. } => Error::NotFound { object },
         Cloud::NotModified { .. } => Error::NotModified { object },
         Cloud::Precondition { .. } | Cloud::AlreadyExists { .. } if request == Request::ConditionalPut => {
