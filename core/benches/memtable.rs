@@ -78,9 +78,12 @@ impl Design for SortedKeys {
     }
 }
 
+/// User key, and the newest version first.
+type TableOrder = (Box<[u8]>, Reverse<u64>);
+
 #[derive(Default)]
 struct Tree {
-    entries: BTreeMap<(Box<[u8]>, Reverse<u64>), Box<[u8]>>,
+    entries: BTreeMap<TableOrder, Box<[u8]>>,
     sequence: u64,
 }
 

@@ -2,6 +2,8 @@
 //!
 //! The host's timers never fire here, so a lost wake-up shows as a test that does not end; it is stopped after two minutes.
 
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test, which is the host here")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;

@@ -71,7 +71,8 @@ fn path_of_file_url(url: &str, rest: &str) -> Result<String> {
     String::from_utf8(bytes).map_err(|_| Error::InvalidArgument { what: format!("{url:?}: it is not UTF-8") })
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use super::*;
 
