@@ -3,10 +3,10 @@
 #![cfg(feature = "write")]
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+mod host;
+
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures::executor::block_on;
@@ -21,37 +21,10 @@ use isledb_core::read::ReaderOptions;
 use isledb_core::write::WriterOptions;
 use isledb_core::{Db, DbOptions, Error, Result};
 
-/// Pauses pass at once, time limits are never reached, and random bytes are a count.
-#[derive(Clone)]
-struct TestHost(Arc<(AtomicU64, AtomicU64)>);
-
-impl Host for TestHost {
-    fn now_unix_ns(&self) -> u64 {
-        self.0.0.load(Ordering::Relaxed)
-    }
-    fn monotonic_ns(&self) -> u64 {
-        self.now_unix_ns()
-    }
-    fn fill_random(&self, buf: &mut [u8]) {
-        let n = self.0.1.fetch_add(1, Ordering::Relaxed).to_le_bytes();
-        buf.iter_mut().zip(n.iter().cycle()).for_each(|(to, from)| *to = *from);
-    }
-    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        let host = self.clone();
-        if duration >= Duration::from_secs(5) {
-            return Box::pin(futures::future::pending());
-        }
-        Box::pin(async move {
-            host.0.0.fetch_add(duration.as_nanos() as u64, Ordering::Relaxed);
-        })
-    }
-}
+use host::TestHost;
 
 fn host() -> Arc<dyn Host> {
-    // Owners of different handles draw different names.
-    static HOSTS: AtomicU64 = AtomicU64::new(1);
-    let random = AtomicU64::new(HOSTS.fetch_add(1 << 32, Ordering::Relaxed));
-    Arc::new(TestHost(Arc::new((AtomicU64::new(1_790_000_000_000_000_000), random))))
+    Arc::new(TestHost::new())
 }
 
 fn memory() -> Arc<dyn ObjectStore> {

@@ -7,59 +7,23 @@
 #![cfg(feature = "write")]
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+mod host;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::executor::block_on;
 use isledb_core::format::sst::{Compression, TableLayout, TableOptions};
-use isledb_core::host::{Host, MemoryStore, ObjectStore};
-use isledb_core::maybe::BoxFuture;
+use isledb_core::host::{MemoryStore, ObjectStore};
 use isledb_core::read::{Reader, ReaderOptions, ScanOptions, View};
 use isledb_core::tail::{Change, ChangeOp, Cursor, TailOptions, TailStart, Tailer};
 use isledb_core::write::{WriteBatch, Writer, WriterOptions};
 use isledb_core::{Db, DbOptions, Error};
 use proptest::prelude::*;
 
-/// Pauses pass at once, time limits are never reached, and random bytes are a count.
-#[derive(Clone)]
-struct TestHost(Arc<(AtomicU64, AtomicU64)>);
-
-impl TestHost {
-    fn new() -> TestHost {
-        TestHost(Arc::new((AtomicU64::new(1_790_000_000_000_000_000), AtomicU64::new(1))))
-    }
-
-    fn now_ms(&self) -> u64 {
-        self.now_unix_ns() / 1_000_000
-    }
-
-    fn advance(&self, by: Duration) {
-        self.0.0.fetch_add(by.as_nanos() as u64, Ordering::Relaxed);
-    }
-}
-
-impl Host for TestHost {
-    fn now_unix_ns(&self) -> u64 {
-        self.0.0.load(Ordering::Relaxed)
-    }
-    fn monotonic_ns(&self) -> u64 {
-        self.now_unix_ns()
-    }
-    fn fill_random(&self, buf: &mut [u8]) {
-        let n = self.0.1.fetch_add(1, Ordering::Relaxed).to_le_bytes();
-        buf.iter_mut().zip(n.iter().cycle()).for_each(|(to, from)| *to = *from);
-    }
-    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        let host = self.clone();
-        if duration >= Duration::from_secs(5) {
-            return Box::pin(futures::future::pending());
-        }
-        Box::pin(async move { host.advance(duration) })
-    }
-}
+use host::TestHost;
 
 /// One write of a key: its value and expiry, or `None` for a delete.
 type Written = Option<(Bytes, Option<u64>)>;
