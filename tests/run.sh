@@ -28,10 +28,7 @@ step format cargo fmt --all --check
 # Core is one source for every host: with and without its writer half, on the target that has no threads, clock or files.
 step wasm cargo check --locked -p isledb-core --target wasm32-unknown-unknown
 step wasm-reader cargo check --locked -p isledb-core --target wasm32-unknown-unknown --no-default-features
-step lints cargo clippy --locked --workspace -- -D warnings
-# A test may panic, and may have a clock and threads of its own.
-step lints-of-tests cargo clippy --locked --workspace --all-targets -- -D warnings \
-  -A clippy::unwrap_used -A clippy::expect_used -A clippy::disallowed_methods -A clippy::type_complexity
+step lints cargo clippy --locked --workspace --all-targets -- -D warnings
 step install wait $installing
 step tests cargo test --locked --workspace --no-fail-fast
 
