@@ -6,7 +6,6 @@ mod bootstrap;
 mod follow;
 mod limits;
 mod model;
-mod original;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

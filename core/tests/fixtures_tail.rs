@@ -1,17 +1,22 @@
 //! The feed of databases that the original wrote is what was done to them.
 
-use std::fs;
-use std::path::Path;
+#![allow(clippy::unwrap_used, reason = "a test")]
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+mod bucket;
+
+use std::fs;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::executor::block_on;
+use isledb_core::tail::{ChangeOp, TailOptions, TailStart, Tailer};
 use serde_json::Value as Json;
 
-use super::*;
+use bucket::{TestClock, base64, fixtures, load, source};
 
 /// A field that is not there is empty.
 fn bytes(op: &Json, field: &str) -> Bytes {
-    op[field].as_str().map(|text| STANDARD.decode(text).unwrap()).unwrap_or_default().into()
+    op[field].as_str().map(base64).unwrap_or_default().into()
 }
 
 fn value(op: &Json) -> Bytes {
@@ -20,23 +25,8 @@ fn value(op: &Json) -> Bytes {
     unit.iter().copied().cycle().take(length).collect::<Vec<u8>>().into()
 }
 
-fn load(folder: &Path, prefix: &str, store: &MemoryStore) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let entry = entry.unwrap();
-        let name = entry.file_name().into_string().unwrap();
-        let key = if prefix.is_empty() { name } else { format!("{prefix}/{name}") };
-        if entry.file_type().unwrap().is_dir() {
-            load(&entry.path(), &key, store);
-        } else if !key.ends_with(".attrs") {
-            let body = fs::read(entry.path()).unwrap();
-            block_on(store.put(&key, body.into(), PutCondition::None)).unwrap();
-        }
-    }
-}
-
 #[test]
 fn the_feed_is_the_list_of_operations() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/buckets");
     for name in [
         "blobs-compacted",
         "blobs-default",
@@ -54,19 +44,24 @@ fn the_feed_is_the_list_of_operations() {
         "ttl",
         "two-level-snappy",
     ] {
-        let clock = VirtualClock::at_unix_ms(1_800_000_000_000);
-        let memory = MemoryStore::new(Arc::new(clock.clone()));
-        load(&root.join(name).join("bucket"), "", &memory);
+        let folder = fixtures().join(name);
+        let clock = TestClock::new();
+        let store = load(&folder.join("bucket"), clock.clone());
         let expected: Json =
-            serde_json::from_slice(&fs::read(root.join(name).join("expected.json")).unwrap()).unwrap();
-        let layout = Layout::new(expected["prefix"].as_str().unwrap()).unwrap();
-        let store: Arc<dyn ObjectStore> = Arc::new(memory);
+            serde_json::from_slice(&fs::read(folder.join("expected.json")).unwrap()).unwrap();
+        let source = source(Arc::new(store), clock, expected["prefix"].as_str().unwrap());
         let options =
             TailOptions { start: TailStart::Begin, max_buffer_bytes: 100_000, ..TailOptions::default() };
-        let mut tailer = block_on(Tailer::open(source(&store, &clock, &layout), options)).unwrap();
-        let changes = drain(&mut tailer);
+        let changes = block_on(async {
+            let mut tailer = Tailer::open(source, options).await.unwrap();
+            let mut changes = Vec::new();
+            while let Some(change) = tailer.try_next().await.unwrap() {
+                changes.push(change);
+            }
+            changes
+        });
 
-        let text = fs::read_to_string(root.join(name).join("ops.ndjson")).unwrap();
+        let text = fs::read_to_string(folder.join("ops.ndjson")).unwrap();
         let mut refused = false;
         let mut done = Vec::new();
         for op in text.lines().map(|line| serde_json::from_str::<Json>(line).unwrap()) {
