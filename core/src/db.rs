@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::format::layout::Layout;
 #[cfg(feature = "write")]
 use crate::format::manifest::Role;
-use crate::host::{Host, ObjectStore, Requests, RetryPolicy};
+use crate::host::{Host, ObjectStore, Observer, Requests, RetryPolicy};
 #[cfg(feature = "write")]
 use crate::manifest::Publisher;
 use crate::manifest::{ManifestStorage, ManifestView, ObjectManifest};
@@ -29,6 +29,8 @@ pub struct DbOptions {
     /// Prove, before the first write to a prefix that holds no database of ours, that the store enforces conditional
     /// puts. Default: yes. Off, for a store that is known to be right: 6 requests fewer, once.
     pub probe: bool,
+    /// Who hears of what happens. Default: nobody, which costs nothing.
+    pub observer: Option<Arc<dyn Observer>>,
 }
 
 impl Default for DbOptions {
@@ -38,6 +40,7 @@ impl Default for DbOptions {
             retry: RetryPolicy::default(),
             cache_bytes: DEFAULT_CACHE_BYTES,
             probe: true,
+            observer: None,
         }
     }
 }
@@ -75,7 +78,7 @@ impl Db {
         options: DbOptions,
     ) -> Result<Db> {
         let layout = Layout::new(prefix)?;
-        let requests = Requests { store, host, policy: options.retry };
+        let requests = Requests { store, host, policy: options.retry, observer: options.observer };
         let manifest = options
             .manifest
             .unwrap_or_else(|| Arc::new(ObjectManifest::new(requests.clone(), layout.clone())));

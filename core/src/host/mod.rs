@@ -9,6 +9,7 @@ mod cost;
 mod memory;
 mod meter;
 mod moment;
+mod observe;
 mod probe;
 mod retry;
 mod store;
@@ -21,6 +22,7 @@ pub use cost::{Cost, PriceList};
 pub use memory::{MAX_LIST_PAGE, MemoryStore};
 pub use meter::{Meter, Metered, Span};
 pub use moment::Moment;
+pub use observe::{Begun, CachePart, Event, Flushed, Observer};
 pub use probe::probe;
 pub use retry::{Fetched, MAX_WHOLE_BYTES, Requests, RetryPolicy};
 pub use store::{

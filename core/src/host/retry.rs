@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures::future::{Either, Future, select};
 
 use super::store::{GetOptions, ListPage, MultipartUpload, ObjectMeta, ObjectStore, PutCondition, Version};
-use super::{Backoff, Host, Moment};
+use super::{Backoff, Host, Moment, Observer};
 use crate::error::{Error, Result};
 
 /// The largest object that [`Requests::get`] fetches whole: the bound of a value. Larger ones are read by ranges.
@@ -67,12 +67,14 @@ pub struct Requests {
     pub host: Arc<dyn Host>,
     /// How long to go on.
     pub policy: RetryPolicy,
+    /// Who hears of what happens; see [`Event`](super::Event).
+    pub observer: Option<Arc<dyn Observer>>,
 }
 
 impl Requests {
-    /// Requests to `store` by the default policy.
+    /// Requests to `store` by the default policy, watched by nobody.
     pub fn new(store: Arc<dyn ObjectStore>, host: Arc<dyn Host>) -> Requests {
-        Requests { store, host, policy: RetryPolicy::default() }
+        Requests { store, host, policy: RetryPolicy::default(), observer: None }
     }
 
     /// The same requests with another deadline.

@@ -49,7 +49,7 @@ impl Bench {
     fn requests(&self, store: Arc<dyn ObjectStore>) -> Requests {
         let host: Arc<dyn Host> = Arc::new(self.host.clone());
         let policy = RetryPolicy { deadline_ms: 5_000, ..RetryPolicy::default() };
-        Requests { store, host, policy }
+        Requests { policy, ..Requests::new(store, host) }
     }
 
     fn writer(&self, options: WriterOptions) -> Writer {
