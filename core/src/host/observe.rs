@@ -107,13 +107,14 @@ pub enum Event<'a> {
         /// Until the last answer.
         elapsed: Duration,
     },
-    /// A tailer handed out changes.
+    /// A tailer handed out changes, or has caught up with all that it knows to be committed.
     Delivered {
-        /// How many.
+        /// How many; 0 where it has caught up.
         changes: u64,
-        /// Age of the last of them, in milliseconds: between the entry's time in the log (its author's clock) and now.
+        /// Age of the last of them, in milliseconds: from the time that the log gives (its author's clock) to now; during a
+        /// bootstrap the age of the view. 0 where it has caught up.
         lag_ms: u64,
-        /// Log slots that are known to be committed and not yet delivered, that of these changes not counted.
+        /// Log slots that are known to be committed and not delivered as a whole.
         lag_slots: u64,
     },
 }

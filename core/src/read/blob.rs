@@ -5,12 +5,22 @@ use bytes::Bytes;
 use crate::error::{Error, Result};
 use crate::format::blob::BlobId;
 use crate::format::layout::Layout;
-use crate::host::Requests;
+use crate::host::{Event, Requests};
 
 /// The value with this id, verified by its hash. Cost: one request; at most 256 MiB, checked before they are read.
 ///
 /// Errors: `NotFound`; `Corrupt` where the object is not what its name says.
 pub(crate) async fn fetch(requests: &Requests, layout: &Layout, id: &BlobId) -> Result<Bytes> {
+    let begun = requests.begin();
+    let value = fetch_verified(requests, layout, id).await;
+    requests.ended(begun, |elapsed| Event::BlobFetch {
+        result: value.as_ref().map(|value| value.len() as u64),
+        elapsed,
+    });
+    value
+}
+
+async fn fetch_verified(requests: &Requests, layout: &Layout, id: &BlobId) -> Result<Bytes> {
     let name = layout.blob(id);
     let value = requests.get(&name).await?.body;
     let found = BlobId::of(&value);

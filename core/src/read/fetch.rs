@@ -11,7 +11,7 @@ use super::coalesce::coalesce;
 use super::flight::{Flights, Joined};
 use crate::error::{Error, Result};
 use crate::format::sst::{Block, BlockHandle, MAX_BLOCK_BYTES, Table};
-use crate::host::{Host, Requests};
+use crate::host::{CachePart, Event, Host, Requests};
 use crate::maybe::BoxFuture;
 
 /// Brings parts of tables. One for each scope: loads under way are shared by its clones, finished parts by all.
@@ -84,6 +84,20 @@ impl Loader {
         &self.source.cache
     }
 
+    /// A part, if the cache has it.
+    pub(crate) fn cached(&self, key: &PartKey) -> Option<Cached> {
+        let found = self.source.cache.get(key);
+        self.source.requests.observe(|| {
+            let part = match key.part {
+                Part::Tail => CachePart::Tail,
+                Part::Partition(_) | Part::Filter => CachePart::Index,
+                Part::Block(_) => CachePart::Block,
+            };
+            Event::CacheLookup { part, hit: found.is_some() }
+        });
+        found
+    }
+
     pub(crate) fn host(&self) -> &Arc<dyn Host> {
         &self.source.requests.host
     }
@@ -104,7 +118,7 @@ impl Loader {
         let mut missing = Vec::new();
         for want in wants {
             let key = PartKey { object: name.clone(), part: want.part() };
-            let cached = match self.source.cache.get(&key) {
+            let cached = match self.cached(&key) {
                 Some(cached) => Some(cached),
                 None => self.resident(&key, table, want)?,
             };
@@ -228,7 +242,15 @@ impl Source {
         }
         let requests = coalesce(wanted);
         let ranges: Vec<Range<u64>> = requests.iter().map(|request| request.range.clone()).collect();
-        let bodies = self.requests.get_ranges(object, &ranges).await?;
+        let begun = self.requests.begin();
+        let bodies = self.requests.get_ranges(object, &ranges).await;
+        self.requests.ended(begun, |elapsed| Event::RangeRead {
+            object,
+            requests: ranges.len() as u64,
+            result: bodies.as_ref().map(|bodies| bodies.iter().map(|body| body.len() as u64).sum()),
+            elapsed,
+        });
+        let bodies = bodies?;
         let mut parts = vec![Bytes::new(); wanted.len()];
         for (request, body) in requests.iter().zip(bodies) {
             let Range { start, end } = request.range;

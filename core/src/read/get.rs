@@ -74,7 +74,7 @@ pub(crate) async fn newest(loader: &Loader, tables: &Tables, key: &[u8]) -> Resu
 /// The newest version of `key` in one table, whose block is cached or fetched.
 async fn find(loader: &Loader, table: &TableRef, place: &Place, key: &[u8]) -> Result<Option<Version>> {
     let part = PartKey { object: table.name.clone(), part: Part::Block(place.block.offset) };
-    let block = match loader.cache().get(&part) {
+    let block = match loader.cached(&part) {
         Some(Cached::Block(block)) => block,
         _ => match loader.parts(&table.name, &place.table, &[Want::Block(place.block)]).await?.pop() {
             Some(Cached::Block(block)) => block,

@@ -17,7 +17,7 @@ use super::view::View;
 use crate::error::{Error, Result};
 use crate::format::blob::BlobId;
 use crate::format::layout::Layout;
-use crate::host::{Host, Requests};
+use crate::host::{Begun, Event, Host, Requests};
 use crate::manifest::{ManifestStorage, ManifestView};
 
 /// The first and the longest pause between two looks of [`Reader::wait_for`], in milliseconds.
@@ -105,7 +105,16 @@ impl Reader {
     ///
     /// Cost: one conditional GET; nothing more where nothing changed or where the new entries are inline.
     pub async fn refresh(&self) -> Result<bool> {
-        let known = self.latest();
+        let (begun, known) = (self.requests().begin(), self.latest());
+        let result = self.refresh_from(&known).await;
+        self.requests().ended(begun, |elapsed| {
+            let age_ms = known.manifest.age_ms(&**self.host());
+            Event::Refresh { result: result.as_ref().copied(), elapsed, age_ms }
+        });
+        result
+    }
+
+    async fn refresh_from(&self, known: &Arc<Pinned>) -> Result<bool> {
         let (manifest, changed) = known.manifest.refresh(&*self.shared.manifest, &**self.host()).await?;
         let read = if changed { Pinned::new(manifest, &self.shared.layout) } else { known.renewed(manifest) };
         self.adopt(Arc::new(read));
@@ -164,6 +173,10 @@ impl Reader {
         self.loader.host()
     }
 
+    pub(crate) fn requests(&self) -> &Requests {
+        self.loader.requests()
+    }
+
     fn latest(&self) -> Arc<Pinned> {
         self.shared.latest.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -200,6 +213,27 @@ impl Reader {
     }
 
     async fn find_fresh(&self, key: &[u8]) -> Result<Option<Found>> {
+        let begun = self.requests().begin();
+        let found = self.find_latest(key).await;
+        self.looked_up(begun, &found, || self.latest().manifest.age_ms(&**self.host()));
+        found
+    }
+
+    /// Tells the observer how a look-up ended.
+    pub(crate) fn looked_up(
+        &self,
+        begun: Begun,
+        found: &Result<Option<Found>>,
+        view_age_ms: impl FnOnce() -> u64,
+    ) {
+        self.requests().ended(begun, |elapsed| Event::Get {
+            result: found.as_ref().map(Option::is_some),
+            elapsed,
+            view_age_ms: view_age_ms(),
+        });
+    }
+
+    async fn find_latest(&self, key: &[u8]) -> Result<Option<Found>> {
         let mut pinned = self.fresh().await?;
         for _ in 0..MAX_NEW_VIEWS {
             match self.find(&pinned, key).await {

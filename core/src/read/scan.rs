@@ -15,6 +15,7 @@ use super::reader::Reader;
 use super::version::{Entry, Meaning, meaning};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::sst::BlockIter;
+use crate::host::{Begun, Event};
 
 /// What all sources of one scan may hold ahead together, in stored bytes, and once more under way. A source gets at least
 /// one block of each.
@@ -96,6 +97,7 @@ pub struct Scan {
     /// An entry was reached and not yet returned (its blob was being fetched).
     held: bool,
     failed: Option<Error>,
+    begun: Begun,
     keys: BytesMut,
 }
 
@@ -104,6 +106,7 @@ impl Scan {
         let range = KeyRange::new(&options.start, &options.end, options.prefix.as_ref());
         Scan {
             merge: Merge::new(Scan::cursors(&pinned, &range)),
+            begun: reader.requests().begin(),
             reader,
             pinned,
             range,
@@ -120,7 +123,9 @@ impl Scan {
 
     /// A scan of this view and of no newer one.
     pub(crate) fn pinned(reader: Reader, pinned: Arc<Pinned>, options: &ScanOptions, now_ms: u64) -> Scan {
-        Scan { fixed: true, ..Scan::new(reader, pinned, options, now_ms) }
+        let mut scan = Scan::new(reader, pinned, options, now_ms);
+        scan.fixed = true;
+        scan
     }
 
     fn cursors(pinned: &Pinned, range: &KeyRange) -> Vec<Cursor> {
@@ -285,6 +290,17 @@ impl Scan {
 
 async fn load_source(loader: &Loader, i: usize, cursor: &mut Cursor) -> Result<(usize, At)> {
     Ok((i, cursor.load(loader).await?))
+}
+
+impl Drop for Scan {
+    fn drop(&mut self) {
+        self.reader.requests().ended(self.begun, |elapsed| Event::ScanEnd {
+            entries: self.shown,
+            limited: self.limit.is_some(),
+            error: self.failed.as_ref(),
+            elapsed,
+        });
+    }
 }
 
 impl std::fmt::Debug for Scan {

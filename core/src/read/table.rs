@@ -61,7 +61,7 @@ impl Loader {
     /// two rounds where the manifest does not say where the tail begins.
     pub(crate) async fn table(&self, table: &TableRef) -> Result<Arc<Table>> {
         let key = PartKey { object: table.name.clone(), part: Part::Tail };
-        if let Some(Cached::Table(table)) = self.cache().get(&key) {
+        if let Some(Cached::Table(table)) = self.cached(&key) {
             return Ok(table);
         }
         let (name, meta) = (table.name.shared().clone(), table.meta.clone());
@@ -73,7 +73,7 @@ impl Loader {
 
     /// Where a key would be in `table`, as far as the cache can tell.
     pub(crate) fn locate_cached(&self, table: &TableRef, wanted: &Wanted<'_>) -> Located {
-        let part = |part| self.cache().get(&PartKey { object: table.name.clone(), part });
+        let part = |part| self.cached(&PartKey { object: table.name.clone(), part });
         let Some(Cached::Table(open)) = part(Part::Tail) else { return Located::Unknown };
         let Some(i) = open.find_partition(wanted.key) else { return Located::Absent };
         let partition = match open.partition(i) {

@@ -59,6 +59,13 @@ impl View {
     }
 
     async fn find(&self, key: &[u8]) -> Result<Option<Found>> {
+        let begun = self.reader.requests().begin();
+        let found = self.find_pinned(key).await;
+        self.reader.looked_up(begun, &found, || self.pinned.manifest.age_ms(&**self.reader.host()));
+        found
+    }
+
+    async fn find_pinned(&self, key: &[u8]) -> Result<Option<Found>> {
         self.pinned.check_age(&**self.reader.host())?;
         match self.reader.find(&self.pinned, key).await {
             Ok(found) => Ok(found),

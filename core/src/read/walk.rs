@@ -226,7 +226,7 @@ impl Walk {
             return Some(partition);
         }
         let part = Part::Partition(self.partition_number as u64);
-        match loader.cache().get(&PartKey { object: table_ref.name.clone(), part }) {
+        match loader.cached(&PartKey { object: table_ref.name.clone(), part }) {
             Some(Cached::Partition(partition)) => Some(partition),
             _ => None,
         }

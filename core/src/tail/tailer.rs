@@ -18,7 +18,7 @@ use crate::format::layout::Layout;
 use crate::format::manifest::{Current, LogEntry, Op, SstMeta};
 use crate::format::sst::Kind;
 use crate::format::value::Value;
-use crate::host::{Host, Moment};
+use crate::host::{Event, Host, Moment};
 use crate::manifest::{ManifestStorage, ManifestView};
 use crate::maybe::{BoxFuture, BoxStream};
 use crate::read::cache::ObjectName;
@@ -227,6 +227,7 @@ impl Tailer {
             if let Some(entry) = bootstrap.next(&self.reader, &mut self.cursor).await? {
                 let op = ChangeOp::Put { value: entry.value, expires_at_ms: entry.expires_at_ms };
                 let (sequence, key) = (entry.sequence, entry.key);
+                self.tell(1, |tailer| tailer.reader.view().manifest().age_ms(tailer.host()));
                 return Ok(Some(Change { cursor: self.cursor.clone(), sequence, key, op }));
             }
             self.bootstrap = None;
@@ -236,6 +237,7 @@ impl Tailer {
                 return Ok(Some(change));
             }
             if !self.load().await? {
+                self.tell(0, |_| 0);
                 return Ok(None);
             }
         }
@@ -271,12 +273,25 @@ impl Tailer {
             let Some(flushed) = &mut self.flushed else { return Ok(None) };
             let Some(kept) = flushed.ready.pop_front() else { return Ok(None) };
             self.cursor.sequence = kept.sequence;
+            let committed_ms = self.entries.front().and_then(|entry| u64::try_from(entry.ts.unix_ms()).ok());
             if flushed.complete && flushed.ready.is_empty() {
                 self.leave_slot();
             }
+            self.tell(1, |tailer| {
+                let now_ms = tailer.host().now_unix_ns() / 1_000_000;
+                committed_ms.map_or(0, |committed_ms| now_ms.saturating_sub(committed_ms))
+            });
             let (sequence, key) = (kept.sequence, kept.key);
             return Ok(Some(Change { cursor: self.cursor.clone(), sequence, key, op }));
         }
+    }
+
+    /// Tells the observer of changes that are about to be handed out; of none where it has caught up.
+    fn tell(&self, changes: u64, lag_ms: impl FnOnce(&Tailer) -> u64) {
+        self.reader.requests().observe(|| {
+            let lag_slots = self.current().next_slot().saturating_sub(self.cursor.slot);
+            Event::Delivered { changes, lag_ms: lag_ms(self), lag_slots }
+        });
     }
 
     /// The slot is done.

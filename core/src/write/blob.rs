@@ -18,7 +18,7 @@ use super::context::Context;
 use crate::error::{Error, Result};
 use crate::format::blob::BlobId;
 use crate::format::gc::DoomedBlobs;
-use crate::host::{Backoff, Moment, PutCondition, Version};
+use crate::host::{Backoff, Event, Moment, PutCondition, Version};
 
 /// A put (or a find) is trusted for this long until the document is read, and that read until the slot is put.
 pub(super) const MAX_TRUST_MS: u64 = 30 * 60_000;
@@ -42,8 +42,15 @@ impl Context {
             .await
     }
 
-    /// One request; where an equal blob is there, or on its way, one more to see that it is.
     async fn put_blob(self: Arc<Self>, id: BlobId, value: Bytes) -> Result<(BlobId, Moment)> {
+        let (begun, bytes) = (self.requests.begin(), value.len() as u64);
+        let put = self.put_or_find(id, value).await;
+        self.requests.ended(begun, |elapsed| Event::BlobPut { result: put.as_ref().map(|_| bytes), elapsed });
+        put
+    }
+
+    /// One request; where an equal blob is there, or on its way, one more to see that it is.
+    async fn put_or_find(&self, id: BlobId, value: Bytes) -> Result<(BlobId, Moment)> {
         let object = self.layout.blob(&id);
         let mut backoff = Backoff::new(50, 2_000);
         let began = Moment::now(self.host.as_ref());

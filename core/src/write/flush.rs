@@ -17,8 +17,9 @@ use super::state::{Buffer, Pending};
 use super::table::{self, Uploaded};
 use crate::error::{Error, Result};
 use crate::format::blob::BlobId;
-use crate::host::Moment;
-use crate::manifest::{Attempt, Draft, Publisher};
+use crate::format::manifest::Op;
+use crate::host::{Event, Flushed, Moment};
+use crate::manifest::{Attempt, Draft, Published, Publisher};
 use crate::maybe::BoxFuture;
 
 /// A table whose upload began longer ago is made again under a new name: half an hour before the publisher refuses it (12 h),
@@ -60,16 +61,22 @@ impl Flusher {
     /// Commits the oldest pending memtable, if there is one: three requests in three rounds
     /// (table, slot, CURRENT) where nobody interferes; with blobs one put each beside the table, and one more round.
     pub(super) async fn step(mut self: Box<Self>, buffer: Arc<Buffer>) -> Result<()> {
-        let committed_one = self.commit_oldest(&buffer).await;
-        if let Ok(true) = committed_one {
+        let begun = self.context.requests.begin();
+        let committed = self.commit_oldest(&buffer).await;
+        if let Ok(Some(_)) = committed {
             self.tables.pop_front();
         }
+        let result = committed.as_ref().map(|published| published.as_deref().map(flushed)).transpose();
+        if let Some(result) = result {
+            self.context.requests.ended(begun, |elapsed| Event::Flush { result, elapsed });
+        }
+        let committed_one = committed.map(|published| published.is_some());
         buffer.finish_step(self, &committed_one);
         committed_one.map(drop)
     }
 
-    /// False: there was nothing to commit.
-    async fn commit_oldest(&mut self, buffer: &Buffer) -> Result<bool> {
+    /// `None`: there was nothing to commit.
+    async fn commit_oldest(&mut self, buffer: &Buffer) -> Result<Option<Box<Published>>> {
         for table in &mut self.tables {
             if matches!(table.stage, Stage::Failed(_)) {
                 table.stage = Stage::Waiting;
@@ -77,15 +84,15 @@ impl Flusher {
         }
         if self.publisher.is_pending() {
             // What an earlier call left unsettled goes on as it is; the publisher says if that is no longer possible.
-            if let Attempt::Committed(_) = self.publish(None, buffer).await? {
-                return Ok(true);
+            if let Attempt::Committed(published) = self.publish(None, buffer).await? {
+                return Ok(Some(published));
             }
         }
         self.keep_window_short(buffer).await;
         loop {
-            let Some(draft) = self.fresh_draft(buffer).await? else { return Ok(false) };
-            if let Attempt::Committed(_) = self.publish(Some(draft), buffer).await? {
-                return Ok(true);
+            let Some(draft) = self.fresh_draft(buffer).await? else { return Ok(None) };
+            if let Attempt::Committed(published) = self.publish(Some(draft), buffer).await? {
+                return Ok(Some(published));
             }
             // Stale: too much time passed on the way. What is too old is made new, under the same identity.
         }
@@ -196,6 +203,14 @@ impl Flusher {
         *inline = Arc::new(inline.iter().copied().chain(named).collect());
         *stage = Stage::Waiting;
         Ok(None)
+    }
+}
+
+/// What the log says that was committed: the table of this flush, or an earlier upload of the same.
+fn flushed(published: &Published) -> Flushed {
+    match &published.entry.op {
+        Op::AddSstable(meta) => Flushed { bytes: meta.size, entries: meta.entry_count.unwrap_or(0) },
+        _ => Flushed { bytes: 0, entries: 0 },
     }
 }
 

@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::format::blob::BlobId;
 use crate::format::layout::Layout;
 use crate::format::manifest::FenceToken;
-use crate::host::{Backoff, Moment, Requests};
+use crate::host::{Backoff, Event, Moment, Requests};
 use crate::manifest::Publisher;
 use crate::maybe::BoxFuture;
 
@@ -105,11 +105,12 @@ impl Writer {
     ///
     /// Errors: as [`Writer::put`], and `InvalidArgument` for more than `max_batch` bytes; nothing of it was accepted then.
     pub async fn write(&self, batch: WriteBatch) -> Result<u64> {
-        let options = &self.0.context.options;
-        options.check_batch(batch.bytes())?;
-        let writes =
-            batch.iter().map(|write| Ok((write.key, self.slot(write)?))).collect::<Result<Vec<_>>>()?;
-        self.append(writes.into_iter()).await
+        let result = self.write_all(&batch).await;
+        self.tell(&result, || {
+            let puts = batch.iter().filter(|write| write.value.is_some()).count();
+            (puts as u64, (batch.len() - puts) as u64, batch.bytes())
+        });
+        result
     }
 
     /// Commits everything written so far, and returns the sequence number up to which all is committed.
@@ -226,7 +227,33 @@ impl Writer {
     }
 
     async fn write_one(&self, write: Write<'_>) -> Result<u64> {
-        self.append(std::iter::once((write.key, self.slot(write)?))).await
+        let result = match self.slot(write) {
+            Ok(slot) => self.append(std::iter::once((write.key, slot))).await,
+            Err(error) => Err(error),
+        };
+        self.tell(&result, || {
+            let puts = u64::from(write.value.is_some());
+            (puts, 1 - puts, (write.key.len() + write.value.map_or(0, <[u8]>::len)) as u64)
+        });
+        result
+    }
+
+    async fn write_all(&self, batch: &WriteBatch) -> Result<u64> {
+        self.0.context.options.check_batch(batch.bytes())?;
+        let writes =
+            batch.iter().map(|write| Ok((write.key, self.slot(write)?))).collect::<Result<Vec<_>>>()?;
+        self.append(writes.into_iter()).await
+    }
+
+    /// Tells the observer how a call that writes ended; `size` says its puts, deletes and bytes.
+    fn tell(&self, result: &Result<u64>, size: impl FnOnce() -> (u64, u64, u64)) {
+        self.0.context.requests.observe(|| match result {
+            Ok(_) => {
+                let (puts, deletes, bytes) = size();
+                Event::Write { puts, deletes, bytes }
+            }
+            Err(error) => Event::WriteRefused { error },
+        });
     }
 
     /// Checks the limits and hashes what becomes a blob.
@@ -263,7 +290,11 @@ impl Writer {
             if let Some(sequence) = self.try_append(&mut writes)? {
                 return Ok(sequence);
             }
-            let since = *since.get_or_insert_with(|| Moment::now(context.host.as_ref()));
+            let since = *since.get_or_insert_with(|| {
+                let pending_bytes = self.uncommitted_bytes();
+                context.requests.observe(|| Event::Backpressure { pending_bytes });
+                Moment::now(context.host.as_ref())
+            });
             let waited_ms = since.elapsed_ms(context.host.as_ref());
             let left_ms = millis(context.options.put_deadline).saturating_sub(waited_ms);
             if left_ms == 0 {
