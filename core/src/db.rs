@@ -10,8 +10,8 @@ use crate::format::layout::Layout;
 use crate::format::manifest::Role;
 use crate::host::{Host, ObjectStore, Observer, Requests, RetryPolicy};
 #[cfg(feature = "write")]
-use crate::manifest::Publisher;
-use crate::manifest::{ManifestStorage, ManifestView, ObjectManifest};
+use crate::manifest::{ClaimOptions, Publisher};
+use crate::manifest::{LsnExtractor, ManifestStorage, ManifestView, ObjectManifest, read_current};
 use crate::read::{BlockCache, DEFAULT_CACHE_BYTES, ReadSource, Reader, ReaderOptions};
 use crate::tail::{TailOptions, Tailer};
 #[cfg(feature = "write")]
@@ -31,6 +31,9 @@ pub struct DbOptions {
     pub probe: bool,
     /// Who hears of what happens. Default: nobody, which costs nothing.
     pub observer: Option<Arc<dyn Observer>>,
+    /// Reads LSNs from keys; see [`Db::max_committed_lsn`]. Every handle that writes must have the same. Default: none, and the
+    /// LSNs in CURRENT stay as they are.
+    pub lsn: Option<Arc<dyn LsnExtractor>>,
 }
 
 impl Default for DbOptions {
@@ -41,6 +44,7 @@ impl Default for DbOptions {
             cache_bytes: DEFAULT_CACHE_BYTES,
             probe: true,
             observer: None,
+            lsn: None,
         }
     }
 }
@@ -51,6 +55,8 @@ pub struct Db(Arc<Shared>);
 
 struct Shared {
     source: ReadSource,
+    #[cfg(feature = "write")]
+    lsn: Option<Arc<dyn LsnExtractor>>,
     #[cfg(feature = "write")]
     writer: Mutex<WriterSlot>,
 }
@@ -86,6 +92,8 @@ impl Db {
         Ok(Db(Arc::new(Shared {
             source: ReadSource { manifest, requests, layout, cache },
             #[cfg(feature = "write")]
+            lsn: options.lsn,
+            #[cfg(feature = "write")]
             writer: Mutex::new(WriterSlot { proved: !options.probe, ..WriterSlot::default() }),
         })))
     }
@@ -114,6 +122,18 @@ impl Db {
     pub async fn load_view(&self) -> Result<ManifestView> {
         let source = &self.0.source;
         ManifestView::load(source.manifest.as_ref(), source.requests.host.as_ref()).await
+    }
+
+    /// The highest LSN ever committed (see [`LsnExtractor`]); `None` where there is none, or no database. It never falls.
+    /// Cost: one GET of CURRENT.
+    pub async fn max_committed_lsn(&self) -> Result<Option<u64>> {
+        Ok(read_current(&*self.0.source.manifest).await?.max_committed_lsn)
+    }
+
+    /// No visible LSN is lower; `None` where there is none, or no database. It rises as old tables are removed.
+    /// Cost: one GET of CURRENT.
+    pub async fn low_watermark_lsn(&self) -> Result<Option<u64>> {
+        Ok(read_current(&*self.0.source.manifest).await?.low_watermark_lsn)
     }
 
     /// Opens a reader, of which a process may have any number. Cost: as [`Reader::open`].
@@ -151,7 +171,7 @@ impl Db {
             let ((), view) = futures::future::try_join(prove, prepare).await?;
             view
         };
-        let claim = options.claim();
+        let claim = ClaimOptions { lsn: self.0.lsn.clone(), ..options.claim() };
         let publisher = Publisher::claim(manifest, host, Role::Writer, &claim, view).await?;
         let writer = Writer::new(requests, layout, publisher, options);
         opening.done(&writer);

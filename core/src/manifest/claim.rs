@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::draft::Draft;
+use super::lsn::LsnExtractor;
 use super::publish::{Attempt, Phase, Published, Publisher, Step};
 use super::storage::ManifestStorage;
 use super::view::ManifestView;
@@ -29,6 +30,8 @@ pub struct ClaimOptions {
     pub change_retention_ms: Option<u64>,
     /// How long one publication tries before its outcome is reported as unknown, in milliseconds.
     pub deadline_ms: u64,
+    /// Reads LSNs from keys: what this owner publishes moves `max_committed_lsn` and `low_watermark_lsn`. `None` leaves them.
+    pub lsn: Option<Arc<dyn LsnExtractor>>,
 }
 
 impl Default for ClaimOptions {
@@ -40,6 +43,7 @@ impl Default for ClaimOptions {
             max_view_age_ms: None,
             change_retention_ms: None,
             deadline_ms: 60_000,
+            lsn: None,
         }
     }
 }
@@ -117,6 +121,7 @@ impl Publisher {
             beside_original: options.beside_original,
             settings,
             deadline_ms: options.deadline_ms,
+            lsn: options.lsn.clone(),
             view,
             pending: None,
             previous: None,
@@ -182,12 +187,14 @@ impl Publisher {
     }
 
     fn encode_claim(&mut self, epoch: u64) -> Result<Step> {
-        let mut effects = Effects { next_sequence: Some(self.next_sequence()), ..self.settings };
+        let claimed_at = self.pending()?.ts;
+        let op = Op::FenceClaim { role: self.role, epoch, owner: self.owner.clone(), claimed_at };
+        let Effects { max_committed_lsn, low_watermark_lsn, .. } = self.lsn_effects(&op);
+        let next_sequence = Some(self.next_sequence());
+        let mut effects = Effects { next_sequence, max_committed_lsn, low_watermark_lsn, ..self.settings };
         if !self.view.exists() && effects.max_view_age_ms == Effect::Unchanged {
             effects.max_view_age_ms = Effect::Set(NEW_DATABASE_MAX_VIEW_AGE_MS);
         }
-        let claimed_at = self.pending()?.ts;
-        let op = Op::FenceClaim { role: self.role, epoch, owner: self.owner.clone(), claimed_at };
         self.encode(op, epoch, effects)
     }
 

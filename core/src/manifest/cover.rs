@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::format::manifest::{Current, FenceToken, InlineEntry, LogEntry, Op};
+use crate::format::manifest::{Current, Effects, FenceToken, InlineEntry, LogEntry, Op};
 
 /// An entry larger than this is left out of CURRENT's `inline_log` (it has long keys); readers fetch it.
 const INLINE_ENTRY_MAX_BYTES: usize = 4 * 1024;
@@ -12,8 +12,9 @@ const INLINE_LOG_MAX_BYTES: usize = 28 * 1024;
 /// CURRENT after the slot of `entry` (whose object is `raw`, byte for byte) is covered. `exists`: there was a CURRENT.
 ///
 /// The entry itself carries its effects, so a helper makes the same document as its author. An entry without effects
-/// is the original's and gets what the original would have done.
-pub(super) fn cover(base: &Current, exists: bool, entry: &LogEntry, raw: &Bytes) -> Current {
+/// is the original's and gets what the original would have done; `lsns` are those that it would have set. The highest
+/// committed LSN never falls, whatever an entry says.
+pub(super) fn cover(base: &Current, exists: bool, entry: &LogEntry, raw: &Bytes, lsns: &Effects) -> Current {
     let mut next = base.clone();
     if next.log_seq_start == next.next_seq {
         next.log_seq_start = entry.seq;
@@ -35,8 +36,6 @@ pub(super) fn cover(base: &Current, exists: bool, entry: &LogEntry, raw: &Bytes)
             if matches!(entry.op, Op::FenceClaim { .. }) && next.feed_floor_seq.is_none() {
                 next.feed_floor_seq = Some(entry.seq);
             }
-            next.max_committed_lsn = effects.max_committed_lsn.apply(next.max_committed_lsn);
-            next.low_watermark_lsn = effects.low_watermark_lsn.apply(next.low_watermark_lsn);
             next.max_view_age_ms = effects.max_view_age_ms.apply(next.max_view_age_ms);
             next.change_retention_ms = effects.change_retention_ms.apply(next.change_retention_ms);
             next.next_sequence = next.next_sequence.max(effects.next_sequence);
@@ -47,6 +46,9 @@ pub(super) fn cover(base: &Current, exists: bool, entry: &LogEntry, raw: &Bytes)
             }
         }
     }
+    let lsns = entry.effects.as_ref().unwrap_or(lsns);
+    next.max_committed_lsn = lsns.max_committed_lsn.apply(next.max_committed_lsn).max(next.max_committed_lsn);
+    next.low_watermark_lsn = lsns.low_watermark_lsn.apply(next.low_watermark_lsn);
     push_inline(&mut next, entry.seq, raw);
     next
 }

@@ -2,8 +2,9 @@
 //!
 //! `manifest/log/<slot>` is created if absent, so each slot is decided exactly once; CURRENT says how far readers look. Pure
 //! parts: [`state`] (what the entries add up to), [`replay`] (which entries count), `cover` (what a decided slot makes of
-//! CURRENT). Drivers: [`view`] (what a reader pins); `publish`, `claim`, `settle` and `snapshot` (the commit protocol).
+//! CURRENT), `lsn` (what it does to the LSNs there). Drivers: [`view`] (what a reader pins); `publish`, `claim`, `settle` and `snapshot` (the commit protocol).
 
+mod lsn;
 mod memory;
 mod object;
 #[cfg(feature = "write")]
@@ -30,6 +31,7 @@ mod snapshot;
 pub use claim::{ClaimOptions, NEW_DATABASE_MAX_VIEW_AGE_MS};
 #[cfg(feature = "write")]
 pub use draft::{Draft, Reliance};
+pub use lsn::{BigEndianLsn, LsnExtractor};
 pub use memory::MemoryManifest;
 pub use object::ObjectManifest;
 #[cfg(feature = "write")]
@@ -38,6 +40,7 @@ pub use replay::Replay;
 pub use state::State;
 pub use storage::{CurrentRead, ManifestStorage};
 pub use view::ManifestView;
+pub(crate) use view::read_current;
 
 #[cfg(all(test, feature = "write"))]
 mod tests;

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::cover::cover;
+use super::lsn;
 use super::publish::{Attempt, Decided, Pending, Phase, Published, Publisher, Step, unknown};
 use super::view::ManifestView;
 use crate::error::{Error, Result};
@@ -79,7 +80,7 @@ impl Publisher {
             return Ok(Step::Done(Attempt::Stale));
         }
         let next_sequence = self.next_sequence().max(draft.sequences().1.saturating_add(1));
-        let effects = Effects { next_sequence: Some(next_sequence), ..Effects::default() };
+        let effects = Effects { next_sequence: Some(next_sequence), ..self.lsn_effects(&draft.op) };
         self.encode(draft.op, self.epoch, effects)
     }
 
@@ -194,8 +195,17 @@ impl Publisher {
 
     /// CASes CURRENT to cover `entry`, and takes the result as the new base. The error says "not done", no more.
     pub(super) async fn cas_cover(&mut self, entry: &LogEntry, raw: &Bytes) -> Result<()> {
-        let next = cover(&self.view.current, self.view.exists(), entry, raw);
+        let counts = entry.epoch >= self.view.replay.active(entry.role);
+        let lsns =
+            if entry.effects.is_none() && counts { self.lsn_effects(&entry.op) } else { Effects::default() };
+        let next = cover(&self.view.current, self.view.exists(), entry, raw, &lsns);
         self.cas(next, std::slice::from_ref(entry)).await
+    }
+
+    /// What `op`, decided on top of the base, does to the LSNs in CURRENT.
+    pub(super) fn lsn_effects(&self, op: &Op) -> Effects {
+        let effects = |lsn: &_| lsn::effects(lsn, &self.view.current, self.view.state(), op);
+        self.lsn.as_deref().map_or(Effects::default(), effects)
     }
 
     /// CASes CURRENT from the base to `next`, which newly covers `entries`.

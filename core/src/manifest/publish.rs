@@ -11,6 +11,7 @@ use bytes::Bytes;
 
 use super::claim::ClaimStep;
 use super::draft::Draft;
+use super::lsn::LsnExtractor;
 use super::storage::ManifestStorage;
 use super::view::ManifestView;
 use crate::error::{Error, Result};
@@ -113,6 +114,8 @@ pub struct Publisher {
     /// Settings that the next claim entry carries into CURRENT.
     pub(super) settings: Effects,
     pub(super) deadline_ms: u64,
+    /// What reads LSNs from keys, where the database has such keys.
+    pub(super) lsn: Option<Arc<dyn LsnExtractor>>,
     /// The base: CURRENT, its version and the state that it stands for.
     pub(super) view: ManifestView,
     pub(super) pending: Option<Pending>,

@@ -33,15 +33,21 @@ impl State {
     ///
     /// Inputs of a compaction need not be there, and an unknown operation changes nothing: so does the original.
     pub fn apply(&mut self, entry: &LogEntry) {
-        match &entry.op {
+        self.change(&entry.op);
+        if !matches!(entry.op, Op::FenceClaim { .. }) {
+            self.log_seq = self.log_seq.max(entry.seq);
+        }
+    }
+
+    /// What the operation does to the tables.
+    pub(super) fn change(&mut self, op: &Op) {
+        match op {
             Op::AddSstable(sst) => self.add(sst),
             Op::RemoveSstables(ids) => self.remove(ids),
             Op::Compaction(compaction) => self.replace(compaction),
             Op::Checkpoint(snapshot) => *self = State::from_snapshot(snapshot),
-            Op::FenceClaim { .. } => return,
-            Op::Unknown(_) => {}
+            Op::FenceClaim { .. } | Op::Unknown(_) => {}
         }
-        self.log_seq = self.log_seq.max(entry.seq);
     }
 
     fn add(&mut self, sst: &Arc<SstMeta>) {

@@ -111,6 +111,15 @@ impl ManifestView {
     }
 }
 
+/// CURRENT alone, without a replay; the default document where there is none. One GET.
+pub(crate) async fn read_current(storage: &dyn ManifestStorage) -> Result<Current> {
+    match storage.read_current(None).await {
+        Ok(read) => Current::decode(&storage.layout().current(), &read.bytes),
+        Err(Error::NotFound { .. }) => Ok(Current::default()),
+        Err(error) => Err(error),
+    }
+}
+
 /// CURRENT as read, before its replay.
 struct Read {
     current: Current,

@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::format::blob::BlobId;
 use crate::format::layout::Layout;
 use crate::host::{Begun, Event, Host, Requests};
-use crate::manifest::{ManifestStorage, ManifestView};
+use crate::manifest::{ManifestStorage, ManifestView, read_current};
 
 /// The first and the longest pause between two looks of [`Reader::wait_for`], in milliseconds.
 const WAIT_MS: (u64, u64) = (20, 1000);
@@ -158,6 +158,17 @@ impl Reader {
             self.host().sleep(Duration::from_millis(pause_ms)).await;
             pause_ms = (pause_ms * 2).min(longest_ms);
         }
+    }
+
+    /// The highest LSN ever committed, now and not as of the view; as [`Db::max_committed_lsn`](crate::Db::max_committed_lsn).
+    /// Cost: one GET of CURRENT.
+    pub async fn max_committed_lsn(&self) -> Result<Option<u64>> {
+        Ok(read_current(&*self.shared.manifest).await?.max_committed_lsn)
+    }
+
+    /// No visible LSN is lower; as [`Db::low_watermark_lsn`](crate::Db::low_watermark_lsn). Cost: one GET of CURRENT.
+    pub async fn low_watermark_lsn(&self) -> Result<Option<u64>> {
+        Ok(read_current(&*self.shared.manifest).await?.low_watermark_lsn)
     }
 
     /// The cache that this reader uses.

@@ -36,6 +36,16 @@ impl View {
         &self.pinned.manifest
     }
 
+    /// The highest LSN that was committed when the view was read. Cost: none.
+    pub fn max_committed_lsn(&self) -> Option<u64> {
+        self.pinned.manifest.current.max_committed_lsn
+    }
+
+    /// No LSN of this view is lower. Cost: none.
+    pub fn low_watermark_lsn(&self) -> Option<u64> {
+        self.pinned.manifest.current.low_watermark_lsn
+    }
+
     /// The live value of `key`, or `None`. Cost as [`Reader::get`], but never a refresh.
     ///
     /// Errors: `ViewExpired`; those of [`Reader::get`].

@@ -135,6 +135,7 @@ impl WriterOptions {
             max_view_age_ms: self.max_view_age.map(millis),
             change_retention_ms: self.change_retention.map(millis),
             deadline_ms: millis(self.flush_deadline),
+            lsn: None,
         }
     }
 

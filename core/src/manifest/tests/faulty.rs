@@ -31,6 +31,7 @@ struct Told {
     current: VecDeque<Fault>,
     reads_fail: bool,
     requests: BTreeMap<&'static str, u64>,
+    currents: Vec<Bytes>,
 }
 
 pub(super) struct Faulty {
@@ -64,6 +65,12 @@ impl Faulty {
     /// The requests since the last call, by kind.
     pub(super) fn take_requests(&self) -> BTreeMap<&'static str, u64> {
         std::mem::take(&mut self.told.lock().unwrap().requests)
+    }
+
+    /// Every CURRENT that was ever committed, oldest first.
+    pub(super) fn history(&self) -> Vec<Current> {
+        let told = self.told.lock().unwrap();
+        told.currents.iter().map(|bytes| Current::decode("CURRENT", bytes).unwrap()).collect()
     }
 
     pub(super) async fn current(&self) -> Current {
@@ -165,7 +172,15 @@ impl ManifestStorage for Faulty {
     fn write_current<'a>(&'a self, body: Bytes, expected: Option<Version>) -> BoxFuture<'a, Result<Version>> {
         self.count("put current");
         let fault = self.told.lock().unwrap().current.pop_front();
-        Box::pin(write(fault, self.layout().current(), self.inner.write_current(body, expected)))
+        let kept = body.clone();
+        let put = Box::pin(async move {
+            let put = self.inner.write_current(body, expected).await;
+            if put.is_ok() {
+                self.told.lock().unwrap().currents.push(kept);
+            }
+            put
+        });
+        Box::pin(write(fault, self.layout().current(), put))
     }
 
     fn read_log<'a>(&'a self, slot: u64) -> BoxFuture<'a, Result<Bytes>> {

@@ -4,6 +4,7 @@
 
 mod claiming;
 mod faulty;
+mod lsn;
 mod publishing;
 mod settling;
 mod snapshots;
