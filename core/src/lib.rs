@@ -11,6 +11,8 @@ pub mod db;
 pub mod error;
 pub mod format;
 pub mod host;
+#[cfg(feature = "maintain")]
+pub mod maintain;
 pub mod manifest;
 pub mod maybe;
 pub mod read;

@@ -135,7 +135,7 @@ impl Publisher {
         }
         let claimed_at = publisher.new_id().1;
         let op = Op::FenceClaim { role, epoch: 0, owner: publisher.owner.clone(), claimed_at };
-        publisher.begin(Draft { op, reliances: Vec::new() }, Some(ClaimStep::Claim));
+        publisher.begin(Draft { op, reliances: Vec::new(), moved: Vec::new() }, Some(ClaimStep::Claim));
         match publisher.drive().await? {
             Attempt::Committed(_) => Ok(publisher),
             Attempt::Stale => Err(Error::invalid("a claim relies on nothing")),

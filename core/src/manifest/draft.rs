@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::format::manifest::{Op, SstMeta};
+use crate::format::manifest::{Compaction, Op, SstMeta};
 use crate::host::{Host, Moment};
 use crate::manifest::state::State;
 
@@ -26,13 +26,26 @@ pub struct Draft {
     pub op: Op,
     /// What it relies on: the upload of its table, the last look at what blob GC is about to delete.
     pub reliances: Vec<Reliance>,
+    /// Ids of tables that a compaction lists again in its new run: they must still be in the state.
+    pub moved: Vec<String>,
 }
 
 impl Draft {
     /// A flush of the table `meta`, whose upload began at `upload_began`.
     pub fn flush(meta: Arc<SstMeta>, upload_began: Moment) -> Draft {
         let upload = Reliance { since: upload_began, limit_ms: MAX_UPLOAD_AGE_MS };
-        Draft { op: Op::AddSstable(meta), reliances: vec![upload] }
+        Draft { op: Op::AddSstable(meta), reliances: vec![upload], moved: Vec::new() }
+    }
+
+    /// A compaction whose new tables were uploaded from `upload_began` on, and which lists the tables `moved` again.
+    pub fn compaction(compaction: Compaction, moved: Vec<String>, upload_began: Moment) -> Draft {
+        let upload = Reliance { since: upload_began, limit_ms: MAX_UPLOAD_AGE_MS };
+        Draft { op: Op::Compaction(compaction), reliances: vec![upload], moved }
+    }
+
+    /// The removal of tables; of none it changes nothing.
+    pub fn removal(ids: Vec<String>) -> Draft {
+        Draft { op: Op::RemoveSstables(ids), reliances: Vec::new(), moved: Vec::new() }
     }
 
     /// Adds something that must be younger than `limit_ms` when the slot is put.
@@ -68,12 +81,15 @@ impl Draft {
 
     /// `Precondition` if an input is no longer in the state: the plan was made from an older one.
     pub(super) fn check_inputs(&self, state: &State) -> Result<()> {
-        let inputs = match &self.op {
-            Op::RemoveSstables(ids) => ids,
-            Op::Compaction(job) => &job.remove_sstable_ids,
+        let (tables, runs): (_, &[u32]) = match &self.op {
+            Op::RemoveSstables(ids) => (ids, &[]),
+            Op::Compaction(job) => (&job.remove_sstable_ids, &job.remove_sorted_run_ids),
             _ => return Ok(()),
         };
-        match inputs.iter().find(|id| state.table(id).is_none()) {
+        if let Some(id) = runs.iter().find(|id| !state.runs.iter().any(|run| run.id == **id)) {
+            return Err(Error::Precondition { object: format!("run {id}") });
+        }
+        match tables.iter().chain(&self.moved).find(|id| state.table(id).is_none()) {
             Some(id) => Err(Error::Precondition { object: id.clone() }),
             None => Ok(()),
         }
@@ -86,7 +102,9 @@ impl Draft {
             Op::RemoveSstables(ids) => ids.iter().all(|id| state.table(id).is_none()),
             Op::Compaction(job) => {
                 job.remove_sstable_ids.iter().all(|id| state.table(id).is_none())
-                    && job.added().all(|added| state.table(&added.id).is_some())
+                    && job.add_sstables.iter().all(|added| state.table(&added.id).is_some())
+                    // Of moved tables alone the presence proves nothing: they were there before.
+                    && job.add_sorted_run.iter().all(|run| state.runs.contains(run))
             }
             Op::FenceClaim { .. } | Op::Checkpoint(_) | Op::Unknown(_) => false,
         }

@@ -157,6 +157,12 @@ impl Publisher {
         }
     }
 
+    /// `Fenced` where the base shows another owner of the role: this publisher is finished. No request; see
+    /// [`Publisher::refresh`].
+    pub fn check_role(&self) -> Result<()> {
+        if self.owns(&self.view.current) { Ok(()) } else { Err(self.fenced()) }
+    }
+
     /// The base that the next entry starts from.
     pub fn view(&self) -> &ManifestView {
         &self.view

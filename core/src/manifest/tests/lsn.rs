@@ -28,7 +28,7 @@ fn of_lsns(id: &str, seq: u64, low: u64, high: u64) -> SstMeta {
 }
 
 fn removal(ids: &[String]) -> Draft {
-    Draft { op: Op::RemoveSstables(ids.to_vec()), reliances: Vec::new() }
+    Draft::removal(ids.to_vec())
 }
 
 impl Bench {
@@ -219,7 +219,7 @@ fn play(turns: &[Turn]) -> Bench {
                     add_sorted_run: Some(run),
                     ..Compaction::default()
                 };
-                Draft { op: Op::Compaction(job), reliances: Vec::new() }
+                Draft { op: Op::Compaction(job), reliances: Vec::new(), moved: Vec::new() }
             }
             Act::Keep(count) => {
                 let mut oldest = tables.clone();

@@ -109,10 +109,7 @@ fn two_roles_commit_side_by_side() {
     let mut owner = block_on(claim).unwrap();
     for i in 1..=5 {
         committed(block_on(writer.publish(bench.flush(i, i))));
-        let removed = Draft {
-            op: crate::format::manifest::Op::RemoveSstables(vec![format!("1-{i}-{i}-1.sst")]),
-            reliances: Vec::new(),
-        };
+        let removed = Draft::removal(vec![format!("1-{i}-{i}-1.sst")]);
         if i % 2 == 0 {
             block_on(owner.refresh()).unwrap();
             committed(block_on(owner.publish(removed)));

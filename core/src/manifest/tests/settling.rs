@@ -51,7 +51,7 @@ fn a_flush_that_was_compacted_away_meanwhile_is_not_published_again() {
     let mut writer = unsettled(&bench, true);
     let mut owner = maintenance_goes_on(&bench);
     let gone = crate::format::manifest::Op::RemoveSstables(vec!["1-1-4-1.sst".to_owned()]);
-    committed(block_on(owner.publish(Draft { op: gone, reliances: Vec::new() })));
+    committed(block_on(owner.publish(Draft { op: gone, reliances: Vec::new(), moved: Vec::new() })));
     assert!(block_on(owner.write_snapshot()).unwrap());
     committed(block_on(writer.resume()).transpose().unwrap());
     assert!(bench.ids().is_empty(), "the log entry above the floor tells");
@@ -61,7 +61,7 @@ fn a_flush_that_was_compacted_away_meanwhile_is_not_published_again() {
     let mut writer = unsettled(&bench, true);
     let mut owner = maintenance_goes_on(&bench);
     let gone = crate::format::manifest::Op::RemoveSstables(vec!["1-1-4-1.sst".to_owned()]);
-    committed(block_on(owner.publish(Draft { op: gone, reliances: Vec::new() })));
+    committed(block_on(owner.publish(Draft { op: gone, reliances: Vec::new(), moved: Vec::new() })));
     assert!(block_on(owner.write_snapshot()).unwrap());
     block_on(bench.storage.replace_current(|current| current.feed_floor_seq = Some(current.next_seq), false));
     committed(block_on(writer.resume()).transpose().unwrap());
@@ -74,7 +74,7 @@ fn nobody_can_tell_once_the_log_and_the_role_are_gone() {
     let mut writer = unsettled(&bench, true);
     let mut next = bench.claim("next");
     let gone = crate::format::manifest::Op::RemoveSstables(vec!["1-1-4-1.sst".to_owned()]);
-    committed(block_on(next.publish(Draft { op: gone, reliances: Vec::new() })));
+    committed(block_on(next.publish(Draft { op: gone, reliances: Vec::new(), moved: Vec::new() })));
     assert!(block_on(next.write_snapshot()).unwrap());
     block_on(bench.storage.replace_current(|current| current.feed_floor_seq = Some(current.next_seq), false));
     let error = block_on(writer.resume()).unwrap_err();

@@ -218,7 +218,7 @@ impl Bench {
             add_sstables: Vec::new(),
             add_sorted_run: Some(run),
         });
-        block_on(maintenance.publish(Draft { op, reliances: Vec::new() })).unwrap();
+        block_on(maintenance.publish(Draft { op, reliances: Vec::new(), moved: Vec::new() })).unwrap();
         self.reclaim();
     }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use isledb_core::error::Error;
-use isledb_core::format::manifest::{Op, Role};
+use isledb_core::format::manifest::Role;
 use isledb_core::manifest::{Draft, ManifestView, Publisher};
 
 use super::Actor;
@@ -56,7 +56,7 @@ pub(super) async fn collect(actor: Actor, notes: Arc<Mutex<Notes>>) -> bool {
     while actor.world.is_changing() {
         actor.sleep(rng.magnitude(MINUTE, 60 * MINUTE)).await;
         // An entry that does nothing: publishing it settles whatever was decided and not covered.
-        let settle = Draft { op: Op::RemoveSstables(Vec::new()), reliances: Vec::new() };
+        let settle = Draft::removal(Vec::new());
         match manifest.publish(&mut publisher, settle).await {
             Outcome::Committed(_) => {}
             Outcome::Not { fenced: false } => continue,

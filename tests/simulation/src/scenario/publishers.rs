@@ -119,7 +119,7 @@ async fn job(manifest: &mut Manifest, publisher: &Publisher, rng: &mut Rng) -> O
     let state = publisher.view().state().clone();
     if rng.chance(300) {
         let oldest = state.tables().last()?.id.clone();
-        return Some(Draft { op: Op::RemoveSstables(vec![oldest]), reliances: Vec::new() });
+        return Some(Draft::removal(vec![oldest]));
     }
     let inputs = &state.l0;
     let (low, high) = (inputs.iter().map(|t| t.seq_lo).min()?, inputs.iter().map(|t| t.seq_hi).max()?);
@@ -130,8 +130,7 @@ async fn job(manifest: &mut Manifest, publisher: &Publisher, rng: &mut Rng) -> O
         add_sstables: Vec::new(),
         add_sorted_run: Some(SortedRun { id: state.next_sorted_run_id, ssts: vec![Arc::new(merged)] }),
     };
-    let draft = Draft { op: Op::Compaction(job), reliances: Vec::new() };
-    Some(draft.relying_on(began, 12 * 3_600_000))
+    Some(Draft::compaction(job, Vec::new(), began))
 }
 
 /// A life of a reader: its views are what was committed, none goes back, and every table of a view is there.
