@@ -166,5 +166,6 @@ fn store_options(global: &Global) -> isledb::StoreOptions {
         region: global.region.clone(),
         path_style: global.path_style.then_some(true),
         allow_http: global.allow_http,
+        disk_cache: None,
     }
 }

@@ -47,14 +47,17 @@
 mod background;
 mod cloud;
 mod compression;
+pub mod disk_cache;
 mod file;
 mod observed;
+mod positioned;
 mod tokio_host;
 mod url;
 
 pub use background::{BackgroundRefresh, BackgroundWriter};
 pub use cloud::CloudStore;
 pub use compression::zstd;
+pub use disk_cache::{CachedStore, DiskCache, DiskCacheCounters, DiskCacheOptions};
 pub use file::FileStore;
 pub use isledb_core::*;
 pub use observed::Observed;
@@ -75,8 +78,13 @@ pub fn open(url: &str) -> Result<Db> {
 ///
 /// Errors: as [`open_store`].
 pub fn open_with(url: &str, store: &StoreOptions, options: DbOptions) -> Result<Db> {
-    let OpenedStore { store, prefix, .. } = open_store(url, store)?;
-    Db::open(store, Arc::new(TokioHost::new()), &prefix, options)
+    let cache = store.disk_cache.as_ref().map(DiskCache::open).transpose()?;
+    let opened = open_store(url, store)?;
+    let store = match (cache, &opened.address) {
+        (Some(cache), Some(address)) => Arc::new(cache.over(opened.store, address)),
+        _ => opened.store,
+    };
+    Db::open(store, Arc::new(TokioHost::new()), &opened.prefix, options)
 }
 
 /// The README's example, compiled.

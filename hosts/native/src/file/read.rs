@@ -14,6 +14,7 @@ use isledb_core::{Error, Result};
 use sha2::{Digest, Sha256};
 
 use super::blocking::{io_error, run};
+use crate::positioned::read_exact_at;
 
 /// Objects up to this size carry a hash of their content as version, wherever they lie.
 const MAX_HASHED_BYTES: u64 = 64 << 10;
@@ -159,22 +160,4 @@ fn read_range(file: &File, range: Range<u64>) -> io::Result<Bytes> {
     let mut buffer = vec![0; length];
     read_exact_at(file, &mut buffer, range.start)?;
     Ok(buffer.into())
-}
-
-#[cfg(unix)]
-fn read_exact_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-    std::os::unix::fs::FileExt::read_exact_at(file, buffer, offset)
-}
-
-#[cfg(windows)]
-fn read_exact_at(file: &File, mut buffer: &mut [u8], mut offset: u64) -> io::Result<()> {
-    while !buffer.is_empty() {
-        let read = std::os::windows::fs::FileExt::seek_read(file, buffer, offset)?;
-        if read == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        buffer = &mut buffer[read..];
-        offset += read as u64;
-    }
-    Ok(())
 }

@@ -7,7 +7,11 @@ use super::variables::Variables;
 use super::{StoreOptions, invalid, permit};
 use crate::CloudStore;
 
-pub(super) fn open(container: &str, options: &StoreOptions, variables: &Variables) -> Result<CloudStore> {
+pub(super) fn open(
+    container: &str,
+    options: &StoreOptions,
+    variables: &Variables,
+) -> Result<(CloudStore, String)> {
     let mut builder = MicrosoftAzureBuilder::new().with_client_options(CloudStore::client_options());
     for (setting, value) in variables.settings::<AzureConfigKey>("AZURE_") {
         builder = builder.with_config(setting, value);
@@ -42,7 +46,10 @@ pub(super) fn open(container: &str, options: &StoreOptions, variables: &Variable
         permit(&endpoint, allow_http)?;
         builder = builder.with_endpoint(endpoint).with_allow_http(allow_http);
     }
-    CloudStore::azure(builder.with_container_name(container))
+    let account = builder.get_config_value(&AzureConfigKey::AccountName).unwrap_or_default();
+    let endpoint = builder.get_config_value(&AzureConfigKey::Endpoint).unwrap_or_default();
+    let address = format!("az {} {account} {container}", endpoint.trim_end_matches('/'));
+    Ok((CloudStore::azure(builder.with_container_name(container))?, address))
 }
 
 /// `Name=value;Name=value`, as the portal gives it.

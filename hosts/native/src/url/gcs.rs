@@ -8,7 +8,11 @@ use super::variables::Variables;
 use super::{StoreOptions, permit};
 use crate::CloudStore;
 
-pub(super) fn open(bucket: &str, options: &StoreOptions, variables: &Variables) -> Result<CloudStore> {
+pub(super) fn open(
+    bucket: &str,
+    options: &StoreOptions,
+    variables: &Variables,
+) -> Result<(CloudStore, String)> {
     let key = variables.get("GOOGLE_SERVICE_ACCOUNT_KEY");
     let emulator = variables.get("STORAGE_EMULATOR_HOST").map(|host| match host.contains("://") {
         true => host.to_owned(),
@@ -36,7 +40,8 @@ pub(super) fn open(bucket: &str, options: &StoreOptions, variables: &Variables) 
         // An emulator knows no accounts.
         builder = builder.with_bearer_token("emulator");
     }
-    CloudStore::gcs(builder.with_bucket_name(bucket))
+    let store_address = format!("gs {} {bucket}", address.trim_end_matches('/'));
+    Ok((CloudStore::gcs(builder.with_bucket_name(bucket))?, store_address))
 }
 
 /// Keys for emulators may carry the address to use.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use isledb_core::host::{MemoryStore, ObjectStore, PriceList};
 use isledb_core::{Error, Result};
 
-use crate::TokioHost;
+use crate::{DiskCacheOptions, TokioHost};
 use variables::Variables;
 
 /// What a URL alone does not say. Everything that is left out comes from the provider's usual environment variables.
@@ -27,6 +27,10 @@ pub struct StoreOptions {
     /// Permits addresses that begin with `http://`: keys and data travel in the clear, and anybody on the way can read and
     /// change them.
     pub allow_http: bool,
+    /// A cache on the local disk, which [`open_with`](crate::open_with) puts between the engine and the store. Default: none.
+    /// [`open_store`] gives the store without it, so that whoever counts requests counts beneath the cache; then
+    /// [`DiskCache::over`](crate::DiskCache::over) adds it. Nothing is cached of `memory:`.
+    pub disk_cache: Option<DiskCacheOptions>,
 }
 
 /// Who keeps the objects.
@@ -66,6 +70,9 @@ pub struct OpenedStore {
     pub prefix: String,
     /// Who keeps it.
     pub provider: Provider,
+    /// What tells the store from all others, on this machine and over time: service and bucket, or the folder. For caches, not
+    /// for people. `None` for memory, which is another store every time.
+    pub address: Option<String>,
 }
 
 impl std::fmt::Debug for OpenedStore {
@@ -73,6 +80,7 @@ impl std::fmt::Debug for OpenedStore {
         f.debug_struct("OpenedStore")
             .field("provider", &self.provider)
             .field("prefix", &self.prefix)
+            .field("address", &self.address)
             .finish_non_exhaustive()
     }
 }
@@ -96,28 +104,32 @@ pub fn open_store(url: &str, options: &StoreOptions) -> Result<OpenedStore> {
 fn open_with(url: &str, options: &StoreOptions, variables: &Variables) -> Result<OpenedStore> {
     if url == "memory:" || url == "memory://" {
         let store = Arc::new(MemoryStore::new(Arc::new(TokioHost::new())));
-        return Ok(OpenedStore { store, prefix: String::new(), provider: Provider::Memory });
+        return Ok(OpenedStore { store, prefix: String::new(), provider: Provider::Memory, address: None });
     }
     let (scheme, rest) = match url.split_once("://") {
         Some((scheme, rest)) => (scheme, rest),
         None => ("", url),
     };
-    let (store, prefix, provider): (Arc<dyn ObjectStore>, _, _) = match scheme {
+    let (store, prefix, provider, address): (Arc<dyn ObjectStore>, _, _, _) = match scheme {
         "s3" => {
             let (bucket, prefix) = bucket_and_prefix(url, rest)?;
-            (Arc::new(s3::open(bucket, options, variables)?), prefix, Provider::S3)
+            let (store, address) = s3::open(bucket, options, variables)?;
+            (Arc::new(store), prefix, Provider::S3, address)
         }
         "gs" => {
             let (bucket, prefix) = bucket_and_prefix(url, rest)?;
-            (Arc::new(gcs::open(bucket, options, variables)?), prefix, Provider::Gcs)
+            let (store, address) = gcs::open(bucket, options, variables)?;
+            (Arc::new(store), prefix, Provider::Gcs, address)
         }
         "az" => {
             let (container, prefix) = bucket_and_prefix(url, rest)?;
-            (Arc::new(azure::open(container, options, variables)?), prefix, Provider::Azure)
+            let (store, address) = azure::open(container, options, variables)?;
+            (Arc::new(store), prefix, Provider::Azure, address)
         }
         "file" | "" => {
             let (store, prefix) = folder::open(url, rest, scheme == "file")?;
-            (Arc::new(store), prefix, Provider::Folder)
+            let address = format!("file {}", store.root().display());
+            (Arc::new(store), prefix, Provider::Folder, address)
         }
         other => {
             return Err(invalid(
@@ -126,7 +138,7 @@ fn open_with(url: &str, options: &StoreOptions, variables: &Variables) -> Result
             ));
         }
     };
-    Ok(OpenedStore { store, prefix, provider })
+    Ok(OpenedStore { store, prefix, provider, address: Some(address) })
 }
 
 /// `bucket/some/prefix/` to `bucket` and `some/prefix`.

@@ -8,7 +8,11 @@ use super::variables::Variables;
 use super::{StoreOptions, invalid, permit};
 use crate::CloudStore;
 
-pub(super) fn open(bucket: &str, options: &StoreOptions, variables: &Variables) -> Result<CloudStore> {
+pub(super) fn open(
+    bucket: &str,
+    options: &StoreOptions,
+    variables: &Variables,
+) -> Result<(CloudStore, String)> {
     let mut builder = AmazonS3Builder::new().with_client_options(CloudStore::client_options());
     for (key, value) in variables.settings::<AmazonS3ConfigKey>("AWS_") {
         builder = builder.with_config(key, value);
@@ -44,6 +48,8 @@ pub(super) fn open(bucket: &str, options: &StoreOptions, variables: &Variables) 
         options.path_style.is_none() && builder.get_config_value(&key).as_deref() == Some("true")
     };
     builder = builder.with_virtual_hosted_style_request(virtual_hosted);
+    // Without an endpoint it is AWS, where a bucket's name is nobody else's.
+    let address = format!("s3 {} {bucket}", endpoint.as_deref().unwrap_or("aws").trim_end_matches('/'));
     if let Some(endpoint) = endpoint {
         let allow_http = options.allow_http || variables.is_true("AWS_ALLOW_HTTP");
         permit(&endpoint, allow_http)?;
@@ -58,5 +64,5 @@ pub(super) fn open(bucket: &str, options: &StoreOptions, variables: &Variables) 
         };
         builder = builder.with_allow_http(allow_http).with_config(AmazonS3ConfigKey::S3Endpoint, endpoint);
     }
-    CloudStore::s3(builder.with_bucket_name(bucket))
+    Ok((CloudStore::s3(builder.with_bucket_name(bucket))?, address))
 }

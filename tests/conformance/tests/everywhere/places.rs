@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use isledb::{StoreOptions, open_store};
+use isledb::{DiskCache, DiskCacheOptions, StoreOptions, open_store};
 use isledb_core::host::{MemoryStore, ObjectStore};
 use isledb_test_servers::{Kind, NoServer, Server, tool};
 
@@ -16,6 +16,8 @@ enum At {
     /// Memory, in small pages, so that lists have several.
     Memory,
     Folder,
+    /// A folder, read through a disk cache of the smallest size and chunk.
+    Cached,
     /// A server by its script. Where `instead_of` can be had, it is not needed.
     Server {
         kind: Kind,
@@ -28,6 +30,7 @@ enum At {
 pub(crate) const STORES: &[Store] = &[
     Store { name: "memory", at: At::Memory },
     Store { name: "file", at: At::Folder },
+    Store { name: "cached", at: At::Cached },
     Store { name: "versitygw", at: At::Server { kind: Kind::Versitygw, instead_of: None, required: true } },
     Store {
         name: "ministack",
@@ -41,6 +44,7 @@ pub(crate) const STORES: &[Store] = &[
 pub(crate) enum Ground {
     Memory,
     Folder(tempfile::TempDir),
+    Cached(tempfile::TempDir),
     Server(Server),
 }
 
@@ -56,6 +60,9 @@ impl Store {
             At::Memory => Ok(Ground::Memory),
             At::Folder => {
                 tempfile::tempdir().map(Ground::Folder).map_err(|error| NoServer::Failed(error.to_string()))
+            }
+            At::Cached => {
+                tempfile::tempdir().map(Ground::Cached).map_err(|error| NoServer::Failed(error.to_string()))
             }
             At::Server { instead_of: Some(better), .. } if tool(better).is_ok() => {
                 Err(NoServer::Cannot(format!("not needed: {better} is here")))
@@ -74,12 +81,20 @@ impl Ground {
                 return Ok((Arc::new(store.with_page_size(100)), "cases".to_owned()));
             }
             Ground::Folder(folder) => format!("{}/cases", folder.path().display()),
+            Ground::Cached(folder) => format!("{}/store/cases", folder.path().display()),
             Ground::Server(server) => format!("{}/some/cases", server.variable("URL")),
         };
         // The servers are on this machine: nobody is on the way.
         let options = StoreOptions { allow_http: true, ..StoreOptions::default() };
         let opened = open_store(&url, &options)?;
-        Ok((opened.store, opened.prefix))
+        match (self, &opened.address) {
+            (Ground::Cached(folder), Some(address)) => {
+                let directory = folder.path().join("cache");
+                let cache = DiskCacheOptions { max_bytes: 2 << 20, chunk_bytes: 4 << 10, directory };
+                Ok((Arc::new(DiskCache::open(&cache)?.over(opened.store, address)), opened.prefix))
+            }
+            _ => Ok((opened.store, opened.prefix)),
+        }
     }
 
     pub(crate) fn server(&self) -> Option<&Server> {
