@@ -17,6 +17,7 @@ use crate::maintain::{Maintenance, MaintenanceOptions};
 use crate::manifest::{ClaimOptions, Publisher};
 use crate::manifest::{LsnExtractor, ManifestStorage, ManifestView, ObjectManifest, read_current};
 use crate::read::{BlockCache, DEFAULT_CACHE_BYTES, ReadSource, Reader, ReaderOptions};
+use crate::signature::{SignaturePolicy, TableVerifier, Trust};
 use crate::tail::{TailOptions, Tailer};
 #[cfg(feature = "write")]
 use crate::write::{WeakWriter, Writer, WriterOptions};
@@ -35,6 +36,16 @@ pub struct DbOptions {
     pub probe: bool,
     /// Who hears of what happens. Default: nobody, which costs nothing.
     pub observer: Option<Arc<dyn Observer>>,
+    /// Whose signatures over tables are trusted; see [`crate::signature`]. Default: none.
+    pub verifier: Option<Arc<dyn TableVerifier>>,
+    /// What is done about tables that no trusted key signed. Default (`None`): with a `verifier` they are not read, without
+    /// one nothing is checked. `Warn` and `Require` need a `verifier`.
+    ///
+    /// Cost of both: each table is read whole when it is opened, and 32 KiB for each block that is not cached.
+    pub signatures: Option<SignaturePolicy>,
+    /// Compare the SHA-256 of each table with the one in the manifest when it is opened, which reads it whole. Default: no;
+    /// each block has a checksum of its own.
+    pub verify_checksums: bool,
     /// Reads LSNs from keys; see [`Db::max_committed_lsn`]. Every handle that writes must have the same. Default: none, and the
     /// LSNs in CURRENT stay as they are.
     pub lsn: Option<Arc<dyn LsnExtractor>>,
@@ -48,6 +59,9 @@ impl Default for DbOptions {
             cache_bytes: DEFAULT_CACHE_BYTES,
             probe: true,
             observer: None,
+            verifier: None,
+            signatures: None,
+            verify_checksums: false,
             lsn: None,
         }
     }
@@ -83,7 +97,7 @@ impl Db {
     /// A handle on the database under `prefix` of `store`. No request: whether there is a database is found out by what is
     /// opened from it. `prefix` may be empty; a trailing slash does not matter.
     ///
-    /// Errors: `InvalidArgument` for a prefix that no object can have.
+    /// Errors: `InvalidArgument` for a prefix that no object can have, and for `signatures` without a `verifier`.
     pub fn open(
         store: Arc<dyn ObjectStore>,
         host: Arc<dyn Host>,
@@ -91,13 +105,14 @@ impl Db {
         options: DbOptions,
     ) -> Result<Db> {
         let layout = Layout::new(prefix)?;
+        let trust = Trust::new(options.verifier, options.signatures, options.verify_checksums)?;
         let requests = Requests { store, host, policy: options.retry, observer: options.observer };
         let manifest = options
             .manifest
             .unwrap_or_else(|| Arc::new(ObjectManifest::new(requests.clone(), layout.clone())));
         let cache = Arc::new(BlockCache::new(options.cache_bytes));
         Ok(Db(Arc::new(Shared {
-            source: ReadSource { manifest, requests, layout, cache },
+            source: ReadSource { manifest, requests, layout, cache, trust },
             #[cfg(feature = "write")]
             lsn: options.lsn,
             #[cfg(feature = "write")]

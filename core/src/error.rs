@@ -66,6 +66,14 @@ pub enum Error {
         /// What is there.
         found: String,
     },
+    /// A table that no trusted key signed, where the caller asked for signatures: do not use it, and find out who wrote it.
+    #[error("{object}: not to be trusted: {reason}")]
+    Untrusted {
+        /// The table's key.
+        object: String,
+        /// Why not.
+        reason: String,
+    },
     /// Well-formed, but made by something that this version does not speak: a later layout, a columnar table, an unknown
     /// codec, a store without conditional writes.
     #[error("{object}: unsupported: {what}")]
@@ -161,6 +169,8 @@ pub enum ErrorKind {
     Permission,
     /// Report it: the bucket is damaged.
     Corrupt,
+    /// Find out who wrote it, or trust the key that did.
+    Untrusted,
     /// Use a version or a store that can.
     Unsupported,
     /// Correct the call.
@@ -185,6 +195,7 @@ impl Error {
             Error::ViewExpired { .. } | Error::CursorExpired { .. } => ErrorKind::Expired,
             Error::Permission { .. } => ErrorKind::Permission,
             Error::Corrupt { .. } => ErrorKind::Corrupt,
+            Error::Untrusted { .. } => ErrorKind::Untrusted,
             Error::Unsupported { .. } => ErrorKind::Unsupported,
             Error::InvalidArgument { .. } => ErrorKind::InvalidArgument,
             Error::Fenced { .. } => ErrorKind::Fenced,
@@ -202,6 +213,7 @@ impl Error {
             | Error::Permission { object, .. }
             | Error::Unavailable { object, .. }
             | Error::Corrupt { object, .. }
+            | Error::Untrusted { object, .. }
             | Error::Unsupported { object, .. } => Some(object),
             _ => None,
         }

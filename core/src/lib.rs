@@ -16,6 +16,7 @@ pub mod maintain;
 pub mod manifest;
 pub mod maybe;
 pub mod read;
+pub mod signature;
 pub mod tail;
 #[cfg(feature = "write")]
 pub mod write;

@@ -107,6 +107,11 @@ pub enum Event<'a> {
         /// Until the last answer.
         elapsed: Duration,
     },
+    /// A table, or a part of one, is not what a trusted key signed, and is read all the same because the policy only warns.
+    Untrusted {
+        /// Which table, and why.
+        error: &'a Error,
+    },
     /// A tailer handed out changes, or has caught up with all that it knows to be committed.
     Delivered {
         /// How many; 0 where it has caught up.

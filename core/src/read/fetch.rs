@@ -10,9 +10,10 @@ use super::cache::{BlockCache, Cached, ObjectName, Part, PartKey};
 use super::coalesce::coalesce;
 use super::flight::{Flights, Joined};
 use crate::error::{Error, Result};
-use crate::format::sst::{Block, BlockHandle, MAX_BLOCK_BYTES, Table};
+use crate::format::sst::{Block, BlockHandle, ChunkDigests, MAX_BLOCK_BYTES, Table};
 use crate::host::{CachePart, Event, Host, Requests};
 use crate::maybe::BoxFuture;
+use crate::signature::Trust;
 
 /// Brings parts of tables. One for each scope: loads under way are shared by its clones, finished parts by all.
 #[derive(Clone)]
@@ -26,6 +27,7 @@ pub(crate) struct Loader {
 pub(crate) struct Source {
     pub(crate) requests: Requests,
     pub(crate) cache: Arc<BlockCache>,
+    pub(crate) trust: Trust,
 }
 
 /// What one load brought.
@@ -207,7 +209,7 @@ async fn load_parts(
     wants: Vec<Want>,
 ) -> Result<Arc<Batch>> {
     let ranges: Vec<Range<u64>> = wants.iter().map(Want::stored).collect();
-    let stored = source.fetch(name.as_str(), &ranges).await?;
+    let stored = source.fetch(name.as_str(), table.chunks(), &ranges).await?;
     let mut batch = Vec::with_capacity(wants.len());
     for (want, mut stored) in wants.iter().zip(stored) {
         // A part that decodes without a copy must not keep its neighbours of the same answer in memory.
@@ -228,8 +230,14 @@ fn is_compressed_block(want: &Want, stored: &[u8]) -> bool {
 }
 
 impl Source {
-    /// The bytes of each of `wanted`, in that order. One round; neighbours come by one request and share its memory.
-    pub(crate) async fn fetch(&self, object: &str, wanted: &[Range<u64>]) -> Result<Vec<Bytes>> {
+    /// The bytes of each of `wanted`, in that order. One round; neighbours come by one request and share its memory. Where
+    /// there are digests of the table's `chunks`, whole chunks are fetched and compared first.
+    pub(crate) async fn fetch(
+        &self,
+        object: &str,
+        chunks: Option<&ChunkDigests>,
+        wanted: &[Range<u64>],
+    ) -> Result<Vec<Bytes>> {
         if let Some(range) =
             wanted.iter().find(|range| range.end.saturating_sub(range.start) > MAX_BLOCK_BYTES)
         {
@@ -240,6 +248,29 @@ impl Source {
                 format!("one of {} bytes", range.end - range.start),
             ));
         }
+        let Some(chunks) = chunks else { return self.fetch_unchecked(object, wanted).await };
+        let wide: Vec<Range<u64>> = wanted.iter().map(|range| chunks.widen(range)).collect();
+        let mut parts = self.fetch_unchecked(object, &wide).await?;
+        for ((part, wide), wanted) in parts.iter_mut().zip(&wide).zip(wanted) {
+            if let Err(error) = chunks.check(object, wide.start, part) {
+                self.mistrust(error)?;
+            }
+            let inner = wanted.start.checked_sub(wide.start).zip(wanted.end.checked_sub(wide.start));
+            let inner = inner.filter(|(start, end)| start <= end && *end <= part.len() as u64);
+            let Some((start, end)) = inner else {
+                return Err(Error::corrupt(
+                    object,
+                    wanted.start,
+                    "a part within the table",
+                    format!("{wanted:?}"),
+                ));
+            };
+            *part = part.slice(start as usize..end as usize);
+        }
+        Ok(parts)
+    }
+
+    async fn fetch_unchecked(&self, object: &str, wanted: &[Range<u64>]) -> Result<Vec<Bytes>> {
         let requests = coalesce(wanted);
         let ranges: Vec<Range<u64>> = requests.iter().map(|request| request.range.clone()).collect();
         let begun = self.requests.begin();

@@ -2,7 +2,7 @@
 //!
 //! A [`Reader`] holds the latest [`View`]; `tables` says which tables of it a key or a range needs; `table` opens them and
 //! finds the place of a key; `fetch` brings their parts, from the [`BlockCache`], from a load under way (`flight`), or from
-//! the store with neighbours coalesced. On top of that `get` finds the newest version of one key, and a [`Scan`] merges
+//! the store with neighbours coalesced; `trusted` reads tables whole where signatures or checksums are checked. On top of that `get` finds the newest version of one key, and a [`Scan`] merges
 //! the sorted sources (`cursor`, over the blocks that `walk` brings) of a range. Nothing here writes, lists, or asks for more than named objects by range.
 
 pub(crate) mod blob;
@@ -19,6 +19,7 @@ mod reader;
 mod scan;
 mod table;
 pub(crate) mod tables;
+mod trusted;
 mod version;
 mod view;
 mod walk;

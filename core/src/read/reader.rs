@@ -19,6 +19,7 @@ use crate::format::blob::BlobId;
 use crate::format::layout::Layout;
 use crate::host::{Begun, Event, Host, Requests};
 use crate::manifest::{ManifestStorage, ManifestView, read_current};
+use crate::signature::Trust;
 
 /// The first and the longest pause between two looks of [`Reader::wait_for`], in milliseconds.
 const WAIT_MS: (u64, u64) = (20, 1000);
@@ -45,6 +46,8 @@ pub struct ReadSource {
     pub layout: Layout,
     /// Decoded parts of tables. It may be shared by all readers of this store, and by no reader of another one.
     pub cache: Arc<BlockCache>,
+    /// What is checked of a table before it is used. Whoever shares a cache has to have the same.
+    pub trust: Trust,
 }
 
 /// Reads a database: committed data only, as of the view that it holds.
@@ -73,12 +76,12 @@ impl Reader {
     /// Cost: one GET of CURRENT; one more round for a snapshot and for log entries that CURRENT does not carry, all at
     /// once.
     pub async fn open(source: ReadSource, options: ReaderOptions) -> Result<Reader> {
-        let ReadSource { manifest, requests, layout, cache } = source;
+        let ReadSource { manifest, requests, layout, cache, trust } = source;
         let view = ManifestView::load(&*manifest, &*requests.host).await?;
         let latest = Mutex::new(Arc::new(Pinned::new(view, &layout)));
         Ok(Reader {
             shared: Arc::new(Shared { manifest, layout, options, latest }),
-            loader: Loader::new(Source { requests, cache }),
+            loader: Loader::new(Source { requests, cache, trust }),
             renewals: Flights::new(),
         })
     }

@@ -7,10 +7,11 @@ use bytes::{Bytes, BytesMut};
 use super::cache::{Cached, Part, PartKey};
 use super::fetch::{Loader, Source, Want};
 use super::tables::TableRef;
+use super::trusted::Whole;
 use crate::error::{Error, Result};
 use crate::format::manifest::SstMeta;
 use crate::format::sst::{
-    BlockHandle, Filter, FullFilter, IndexPartition, PartitionAt, Table, TableOpen, filter_hash,
+    BlockHandle, ChunkDigests, Filter, FullFilter, IndexPartition, PartitionAt, Table, TableOpen, filter_hash,
 };
 
 /// A full filter up to this size is worth fetching beside a partition: it takes no further round, and says for every later
@@ -160,24 +161,29 @@ fn decide(
     }
 }
 
-/// Fetches the tail of a table and parses it.
+/// Fetches the tail of a table, or all of it where it has to be verified, and parses it.
 async fn open(source: Source, name: Arc<str>, meta: Arc<SstMeta>) -> Result<Cached> {
     let mut range = Table::tail_range(meta.meta_offset, meta.size);
     if range.end - range.start > MAX_TAIL {
         let found = format!("one that begins at {} of {}", range.start, range.end);
         return Err(Error::corrupt(&name, range.start, format!("a tail of at most {MAX_TAIL} bytes"), found));
     }
-    let mut tail = fetch_one(&source, &name, range.clone()).await?;
+    let (mut tail, chunks) = if source.trust.wants_whole_tables() {
+        let Whole { tail, chunks } = source.read_whole(&name, &meta, range.start).await?;
+        (tail, chunks)
+    } else {
+        (fetch_one(&source, &name, None, range.clone()).await?, None)
+    };
     for _ in 0..MAX_FETCHES {
         let wider = match Table::open(&name, meta.size, range.start, tail.clone())? {
-            TableOpen::Ready(table) => return Ok(Cached::Table(Arc::new(table))),
+            TableOpen::Ready(table) => return Ok(Cached::Table(Arc::new(table.verified(chunks)))),
             TableOpen::NeedMore(wider) => wider,
         };
         if wider.start >= range.start || wider.end != range.end || wider.end - wider.start > MAX_TAIL {
             break;
         }
         // What is here already is not fetched again.
-        let front = fetch_one(&source, &name, wider.start..range.start).await?;
+        let front = fetch_one(&source, &name, chunks.as_deref(), wider.start..range.start).await?;
         let mut both = BytesMut::with_capacity(front.len() + tail.len());
         both.extend_from_slice(&front);
         both.extend_from_slice(&tail);
@@ -191,6 +197,11 @@ async fn open(source: Source, name: Arc<str>, meta: Arc<SstMeta>) -> Result<Cach
     ))
 }
 
-async fn fetch_one(source: &Source, name: &Arc<str>, range: std::ops::Range<u64>) -> Result<Bytes> {
-    Ok(source.fetch(name, std::slice::from_ref(&range)).await?.pop().unwrap_or_default())
+async fn fetch_one(
+    source: &Source,
+    name: &Arc<str>,
+    chunks: Option<&ChunkDigests>,
+    range: std::ops::Range<u64>,
+) -> Result<Bytes> {
+    Ok(source.fetch(name, chunks, std::slice::from_ref(&range)).await?.pop().unwrap_or_default())
 }

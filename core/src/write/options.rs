@@ -1,11 +1,13 @@
 //! The writer's options: every default, every bound.
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::format::sst::TableOptions;
 use crate::manifest::ClaimOptions;
+use crate::signature::TableSigner;
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -62,6 +64,8 @@ pub struct WriterOptions {
     /// A table up to this size is one request; a larger one goes up in parts of this size, at most two in flight. Default
     /// 32 MiB, so that a usual memtable is one request; 5 MiB (the least that S3 takes) to 1 GiB.
     pub part_size: u64,
+    /// Signs each table that is flushed; see [`crate::signature`]. Default: none, tables are not signed.
+    pub signer: Option<Arc<dyn TableSigner>>,
     /// How long a put waits for space before it fails with [`Error::Backpressure`]. Default 30 s; up to a day; zero does
     /// not wait at all.
     pub put_deadline: Duration,
@@ -89,6 +93,7 @@ impl Default for WriterOptions {
             change_retention: None,
             upload_concurrency: 4,
             part_size: 32 * MIB,
+            signer: None,
             put_deadline: Duration::from_secs(30),
             flush_deadline: Duration::from_secs(60),
         }

@@ -15,11 +15,12 @@ use crate::error::{Error, Result};
 use crate::format::blob::BlobId;
 use crate::format::blob_list::{self, BLOBS_PROPERTY, BlobList};
 use crate::format::bloom::{self, BloomContainer, Sizing};
-use crate::format::manifest::{BloomMeta, SstMeta};
+use crate::format::manifest::{BloomMeta, SstMeta, SstSignature};
 use crate::format::sst::{Kind, TableBuilder, TableOptions, TableSummary};
 use crate::format::time::Timestamp;
 use crate::format::value::{self, Value};
 use crate::host::{Backoff, Moment};
+use crate::signature::hex;
 
 /// After this much input the build lets others run: some 5 ms of work.
 const YIELD_BYTES: usize = 512 << 10;
@@ -67,8 +68,10 @@ async fn build_table(
         let name = context.name_table(memtable.first_sequence(), memtable.next_sequence() - 1);
         let mut upload = Upload::new(context.clone(), context.layout.sst(&name.id));
         match stream_table(context, memtable, inline, &ids, &mut upload).await {
-            Ok((summary, bloom)) => {
-                return Ok(describe(memtable, name, summary, bloom, !ids.is_empty(), closed_at_ms));
+            Ok((summary, bloom, signature)) => {
+                let has_blob_refs = !ids.is_empty();
+                let meta = describe(memtable, name, summary, bloom, has_blob_refs, closed_at_ms);
+                return Ok(SstMeta { signature, ..meta });
             }
             Err(error) => {
                 upload.abort().await;
@@ -89,7 +92,7 @@ async fn stream_table(
     inline: &HashSet<BlobId>,
     ids: &[BlobId],
     upload: &mut Upload,
-) -> Result<(TableSummary, BloomMeta)> {
+) -> Result<(TableSummary, BloomMeta, Option<SstSignature>)> {
     let key_hashes = context.options.bloom_container && context.options.table.filter_bits_per_key > 0;
     let mut builder = TableBuilder::new(TableOptions { key_hashes, ..context.options.table.clone() });
     let order = memtable.order();
@@ -114,10 +117,11 @@ async fn stream_table(
         builder.add_user_property(BLOBS_PROPERTY, &list.encode())?;
     }
     let summary = builder.finish()?;
+    let signature = context.options.signer.as_ref().map(|signer| signer.sign(&summary.sha256)).transpose()?;
     upload.write(builder.take_output()).await?;
     let bloom = append_bloom(context, &summary, upload).await?;
     upload.finish().await?;
-    Ok((summary, bloom))
+    Ok((summary, bloom, signature))
 }
 
 /// The entry with its value in place, if it names a blob that must not be relied on.
@@ -173,7 +177,7 @@ fn describe(
         min_key: summary.min_key,
         max_key: summary.max_key,
         size: summary.size,
-        checksum: summary.sha256.iter().fold("sha256:".to_owned(), |text, byte| format!("{text}{byte:02x}")),
+        checksum: format!("sha256:{}", hex(&summary.sha256)),
         signature: None,
         bloom,
         created_at: Timestamp::from_unix_ns(name.unix_ns),

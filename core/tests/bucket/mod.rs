@@ -100,6 +100,7 @@ pub(crate) fn source(store: Arc<dyn ObjectStore>, clock: Arc<dyn Host>, prefix: 
         requests,
         layout,
         cache: Arc::new(BlockCache::new(read::DEFAULT_CACHE_BYTES)),
+        trust: Default::default(),
     }
 }
 

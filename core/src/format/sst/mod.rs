@@ -16,6 +16,7 @@ mod block_iter;
 #[cfg(feature = "write")]
 mod builder;
 mod checksum;
+mod chunks;
 #[cfg(feature = "write")]
 mod compression;
 mod decompression;
@@ -48,6 +49,7 @@ pub use block_iter::BlockIter;
 #[cfg(feature = "write")]
 pub use builder::{TableBuilder, TableSummary};
 pub use checksum::ChecksumKind;
+pub(crate) use chunks::ChunkDigests;
 #[cfg(feature = "write")]
 pub use compression::{Compression, ZstdEncoder};
 pub use filter::{Filter, hash as filter_hash};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::checksum::ChecksumKind;
+use super::chunks::ChunkDigests;
 use super::filter::Filter;
 use super::footer::{FOOTER, Footer};
 use super::handle::{BLOCK_TRAILER, BlockHandle};
@@ -38,6 +39,8 @@ pub struct Table {
     full_filter: Option<FullFilter>,
     /// What was fetched, where it holds data blocks: (offset, bytes).
     resident: Option<(u64, Bytes)>,
+    /// What its bytes were when it was read whole and verified.
+    chunks: Option<Arc<ChunkDigests>>,
 }
 
 #[derive(Debug)]
@@ -143,7 +146,18 @@ impl Table {
         let index = tail.index(footer.index, &properties, &full_filter)?;
         let resident = tail.with_data(&index);
         let object = object.clone();
-        Ok(TableOpen::Ready(Table { object, size, footer, properties, index, full_filter, resident }))
+        let chunks = None;
+        Ok(TableOpen::Ready(Table { object, size, footer, properties, index, full_filter, resident, chunks }))
+    }
+
+    /// The table with the digests of the bytes that were verified: what is read of it later is checked against them.
+    pub(crate) fn verified(self, chunks: Option<Arc<ChunkDigests>>) -> Table {
+        Table { chunks, ..self }
+    }
+
+    /// The digests of its chunks, where it was verified.
+    pub(crate) fn chunks(&self) -> Option<&ChunkDigests> {
+        self.chunks.as_deref()
     }
 
     /// The table's key in the store.
@@ -265,7 +279,8 @@ impl Table {
             _ => 0,
         };
         let resident = self.resident.as_ref().map_or(0, |(_, bytes)| bytes.len() as u64);
-        size_of::<Table>() as u64 + self.properties.memory() + index + filter + resident
+        let chunks = self.chunks.as_ref().map_or(0, |chunks| chunks.memory());
+        size_of::<Table>() as u64 + self.properties.memory() + index + filter + resident + chunks
     }
 }
 

@@ -274,6 +274,7 @@ fn source(store: &Arc<dyn ObjectStore>, clock: &VirtualClock, layout: &Layout) -
         requests,
         layout: layout.clone(),
         cache: Arc::new(BlockCache::new(1 << 20)),
+        trust: Default::default(),
     }
 }
 

@@ -40,6 +40,8 @@ pub enum Check {
     FenceWithoutClaim,
     /// A fast path of CURRENT (`inline_log`, `next_sequence`) does not say what the log says.
     FastPathDiffers,
+    /// A visible LSN lies outside of what CURRENT says, or the highest committed one fell.
+    LsnOutOfBounds,
     /// A compaction or removal was committed whose inputs were gone.
     InputsGone,
     /// A call failed with an error that nothing in this history explains.
@@ -66,6 +68,7 @@ impl fmt::Display for Check {
             Check::CurrentGoesBack => "CURRENT goes back",
             Check::FenceWithoutClaim => "a fence without its claim",
             Check::FastPathDiffers => "a fast path of CURRENT differs from the log",
+            Check::LsnOutOfBounds => "the LSNs of CURRENT do not bound what is visible",
             Check::InputsGone => "a compaction of tables that are gone",
             Check::UnexpectedError => "an unexpected error",
         })

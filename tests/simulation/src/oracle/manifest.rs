@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use super::check::{Check, Violation};
@@ -180,6 +182,7 @@ impl ManifestHistory {
         }
         let state = self.check_view(objects, &current)?;
         self.check_fast_paths(objects, &current)?;
+        check_lsns(&before, &current, &state)?;
         self.states.insert(number(&current, "next_seq"), state);
         Ok(())
     }
@@ -324,4 +327,24 @@ impl ManifestHistory {
         self.not_committed.push(reported);
         Ok(())
     }
+}
+
+/// Where the owners read LSNs from keys (8 bytes, the highest first): low <= each visible one <= max, and max never falls.
+fn check_lsns(before: &Value, current: &Value, state: &PlainState) -> Result<(), Violation> {
+    let lsn = |document: &Value, field: &str| document.get(field).and_then(Value::as_u64);
+    let (was, max) = (lsn(before, "max_committed_lsn"), lsn(current, "max_committed_lsn"));
+    let wrong = |detail: String| Err(Violation::new(Check::LsnOutOfBounds, detail));
+    if max < was {
+        return wrong(format!("max_committed_lsn from {was:?} to {max:?}"));
+    }
+    let Some(max) = max else { return Ok(()) };
+    let low = lsn(current, "low_watermark_lsn");
+    let of_key = |key: &String| Some(u64::from_be_bytes(STANDARD.decode(key).ok()?.try_into().ok()?));
+    for table in state.tables() {
+        let (first, last) = (of_key(&table.keys.0), of_key(&table.keys.1));
+        if low.is_none() || low > first || last > Some(max) {
+            return wrong(format!("{} has {first:?} to {last:?}, CURRENT says {low:?} to {max}", table.id));
+        }
+    }
+    Ok(())
 }

@@ -10,7 +10,8 @@ use isledb_core::format::manifest::{BloomMeta, Op, Role, SstMeta};
 use isledb_core::format::time::Timestamp;
 use isledb_core::host::{Moment, Requests};
 use isledb_core::manifest::{
-    Attempt, ClaimOptions, Draft, ManifestStorage, ManifestView, ObjectManifest, Published, Publisher,
+    Attempt, BigEndianLsn, ClaimOptions, Draft, LsnExtractor, ManifestStorage, ManifestView, ObjectManifest,
+    Published, Publisher,
 };
 
 use super::Actor;
@@ -53,7 +54,9 @@ impl Manifest {
     pub(super) async fn claim(&mut self, role: Role) -> Option<Publisher> {
         let name: &str = self.actor.name.as_ref();
         let deadline_ms = self.rng.magnitude(1_000, 60_000);
-        let options = ClaimOptions { owner: name.to_owned(), deadline_ms, ..ClaimOptions::default() };
+        // Keys are sequence numbers here.
+        let lsn: Option<Arc<dyn LsnExtractor>> = Some(Arc::new(BigEndianLsn));
+        let options = ClaimOptions { owner: name.to_owned(), deadline_ms, lsn, ..ClaimOptions::default() };
         loop {
             let claimed = async {
                 let view = ManifestView::load(self.storage.as_ref(), self.actor.host.as_ref()).await?;
