@@ -17,7 +17,7 @@ use crate::maintain::{Maintenance, MaintenanceOptions};
 use crate::manifest::{ClaimOptions, Publisher};
 use crate::manifest::{LsnExtractor, ManifestStorage, ManifestView, ObjectManifest, read_current};
 use crate::read::{BlockCache, DEFAULT_CACHE_BYTES, ReadSource, Reader, ReaderOptions};
-use crate::signature::{SignaturePolicy, TableVerifier, Trust};
+use crate::signature::{SignaturePolicy, TableSigner, TableVerifier, Trust};
 use crate::tail::{TailOptions, Tailer};
 #[cfg(feature = "write")]
 use crate::write::{WeakWriter, Writer, WriterOptions};
@@ -43,6 +43,8 @@ pub struct DbOptions {
     ///
     /// Cost of both: each table is read whole when it is opened, and 32 KiB for each block that is not cached.
     pub signatures: Option<SignaturePolicy>,
+    /// Signs each table that this handle writes, be it a flush or a merge. Default: none, tables are not signed.
+    pub signer: Option<Arc<dyn TableSigner>>,
     /// Compare the SHA-256 of each table with the one in the manifest when it is opened, which reads it whole. Default: no;
     /// each block has a checksum of its own.
     pub verify_checksums: bool,
@@ -61,6 +63,7 @@ impl Default for DbOptions {
             observer: None,
             verifier: None,
             signatures: None,
+            signer: None,
             verify_checksums: false,
             lsn: None,
         }
@@ -75,6 +78,7 @@ struct Shared {
     source: ReadSource,
     #[cfg(feature = "write")]
     lsn: Option<Arc<dyn LsnExtractor>>,
+    signer: Option<Arc<dyn TableSigner>>,
     #[cfg(feature = "write")]
     writer: Mutex<WriterSlot>,
     /// Held by the maintenance owner that is open.
@@ -115,6 +119,7 @@ impl Db {
             source: ReadSource { manifest, requests, layout, cache, trust },
             #[cfg(feature = "write")]
             lsn: options.lsn,
+            signer: options.signer,
             #[cfg(feature = "write")]
             writer: Mutex::new(WriterSlot { proved: !options.probe, ..WriterSlot::default() }),
             #[cfg(feature = "maintain")]
@@ -135,6 +140,11 @@ impl Db {
     /// The decoded parts of tables that all readers share.
     pub fn cache(&self) -> &BlockCache {
         &self.0.source.cache
+    }
+
+    /// What signs the tables that this handle writes.
+    pub fn signer(&self) -> Option<&Arc<dyn TableSigner>> {
+        self.0.signer.as_ref()
     }
 
     /// Where the manifest lies.
@@ -186,7 +196,8 @@ impl Db {
         let view = self.load_view().await?;
         let publisher = self.claim(Role::Writer, options.claim(), view, opening.proved).await?;
         let ReadSource { requests, layout, .. } = self.0.source.clone();
-        let writer = Writer::new(requests, layout, publisher, options);
+        let signer = options.signer.clone().or_else(|| self.0.signer.clone());
+        let writer = Writer::new(requests, layout, publisher, WriterOptions { signer, ..options });
         opening.done(&writer);
         Ok(writer)
     }

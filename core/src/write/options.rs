@@ -64,7 +64,7 @@ pub struct WriterOptions {
     /// A table up to this size is one request; a larger one goes up in parts of this size, at most two in flight. Default
     /// 32 MiB, so that a usual memtable is one request; 5 MiB (the least that S3 takes) to 1 GiB.
     pub part_size: u64,
-    /// Signs each table that is flushed; see [`crate::signature`]. Default: none, tables are not signed.
+    /// Signs each table that is flushed; see [`crate::signature`]. Default: what the handle of the database signs with.
     pub signer: Option<Arc<dyn TableSigner>>,
     /// How long a put waits for space before it fails with [`Error::Backpressure`]. Default 30 s; up to a day; zero does
     /// not wait at all.
