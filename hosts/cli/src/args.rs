@@ -1,6 +1,7 @@
 //! The command line: flags of every command here, those of one command beside it.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
@@ -108,12 +109,36 @@ pub(crate) struct Global {
         help_heading = "Store"
     )]
     pub(crate) region: Option<String>,
-    /// Name the bucket in the path, not in the host name
-    #[arg(long, global = true, env = "ISLEDB_PATH_STYLE", hide_env = true, help_heading = "Store")]
+    /// Name the bucket in the path, not in the host name (S3; the default)
+    #[arg(
+        long,
+        global = true,
+        env = "ISLEDB_PATH_STYLE",
+        hide_env = true,
+        conflicts_with = "virtual_hosted",
+        help_heading = "Store"
+    )]
     pub(crate) path_style: bool,
+    /// Name the bucket in the host name, not in the path (S3)
+    #[arg(long, global = true, env = "ISLEDB_VIRTUAL_HOSTED", hide_env = true, help_heading = "Store")]
+    pub(crate) virtual_hosted: bool,
     /// Allow an endpoint without TLS
     #[arg(long, global = true, env = "ISLEDB_ALLOW_HTTP", hide_env = true, help_heading = "Store")]
     pub(crate) allow_http: bool,
+    /// Keep parts of tables and blobs in this folder, for this and other processes
+    #[arg(
+        long,
+        global = true,
+        env = "ISLEDB_CACHE_DIR",
+        hide_env = true,
+        value_name = "DIR",
+        help_heading = "Store"
+    )]
+    pub(crate) cache_dir: Option<PathBuf>,
+    /// The most that the folder of --cache-dir may hold
+    #[arg(long, global = true, env = "ISLEDB_CACHE_BYTES", hide_env = true, value_name = "SIZE", default_value = "1GiB",
+          value_parser = crate::size::parse, help_heading = "Store")]
+    pub(crate) cache_bytes: u64,
     /// Defaults of the flags, in TOML, under the same names
     #[arg(
         long,

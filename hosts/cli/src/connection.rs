@@ -6,22 +6,26 @@ use std::time::Duration;
 use bytes::Bytes;
 use isledb::format::layout::Layout;
 use isledb::format::manifest::Current;
-use isledb::host::{Cost, Host, Meter, Metered, Requests, RetryPolicy};
+use isledb::host::{Cost, Host, Meter, Metered, ObjectStore, Requests, RetryPolicy};
 use isledb::manifest::{CurrentRead, ManifestView};
 use isledb::read::{Reader, ReaderOptions};
 use isledb::tail::{TailOptions, Tailer};
 use isledb::write::{Writer, WriterOptions};
-use isledb::{Db, DbOptions, Error, Provider};
+use isledb::{Db, DbOptions, DiskCache, DiskCacheCounters, DiskCacheOptions, Error, Provider};
 
 use crate::args::{Global, Role};
 use crate::as_of::FixedManifest;
 use crate::exit::Outcome;
+
+/// The longest that a command waits at its end for its disk cache.
+const SETTLE: Duration = Duration::from_secs(1);
 
 /// What was asked of a store so far.
 #[derive(Clone)]
 pub(crate) struct Metering {
     provider: Provider,
     meter: Meter,
+    cache: Option<DiskCache>,
 }
 
 impl Metering {
@@ -31,6 +35,18 @@ impl Metering {
 
     pub(crate) fn provider(&self) -> Provider {
         self.provider
+    }
+
+    /// What the disk cache did, where there is one.
+    pub(crate) fn cache(&self) -> Option<DiskCacheCounters> {
+        self.cache.as_ref().map(DiskCache::counters)
+    }
+
+    /// Gives the disk cache a moment to keep what was read, so that the next command finds it.
+    pub(crate) async fn settle(&self) {
+        if let Some(cache) = &self.cache {
+            let _ = tokio::time::timeout(SETTLE, cache.settled()).await;
+        }
     }
 }
 
@@ -47,10 +63,16 @@ impl Connection {
     pub(crate) fn open(url: &str, global: &Global) -> Outcome<Connection> {
         let place = isledb::open_store(url, &store_options(global))?;
         let metered = Metered::new(Arc::new(isledb::Observed::new(place.store)));
-        let metering = Metering { provider: place.provider, meter: metered.meter() };
+        let cache = disk_cache(global).map(|options| DiskCache::open(&options)).transpose()?;
+        let metering = Metering { provider: place.provider, meter: metered.meter(), cache };
+        // Above the meter: what the cache answers is no request.
+        let store: Arc<dyn ObjectStore> = match (&metering.cache, &place.address) {
+            (Some(cache), Some(address)) => Arc::new(cache.over(Arc::new(metered), address)),
+            _ => Arc::new(metered),
+        };
         let host: Arc<dyn Host> = Arc::new(isledb::TokioHost::new());
         let options = DbOptions { retry: retry(global.timeout), ..DbOptions::default() };
-        let db = Db::open(Arc::new(metered), host, &place.prefix, options.clone())?;
+        let db = Db::open(store, host, &place.prefix, options.clone())?;
         Ok(Connection { url: url.to_owned(), metering, options, db })
     }
 
@@ -164,8 +186,13 @@ fn store_options(global: &Global) -> isledb::StoreOptions {
     isledb::StoreOptions {
         endpoint: global.endpoint.clone(),
         region: global.region.clone(),
-        path_style: global.path_style.then_some(true),
+        path_style: if global.virtual_hosted { Some(false) } else { global.path_style.then_some(true) },
         allow_http: global.allow_http,
         disk_cache: None,
     }
+}
+
+fn disk_cache(global: &Global) -> Option<DiskCacheOptions> {
+    let directory = global.cache_dir.clone()?;
+    Some(DiskCacheOptions { max_bytes: global.cache_bytes, ..DiskCacheOptions::new(directory) })
 }

@@ -1,7 +1,7 @@
 //! `--cost`: what a command asked of its store.
 
-use isledb::Provider;
 use isledb::host::{Cost, PriceList};
+use isledb::{DiskCacheCounters, Provider};
 
 use crate::json::Line;
 use crate::output;
@@ -23,15 +23,23 @@ pub(crate) fn requests(cost: &Cost) -> String {
 }
 
 /// The line for programs: `{"cost": {...}}`.
-pub(crate) fn json(cost: &Cost, provider: Provider) -> Line {
-    let inner = Line::new()
+pub(crate) fn json(cost: &Cost, provider: Provider, cache: Option<&DiskCacheCounters>) -> Line {
+    let mut inner = Line::new()
         .raw("requests", &requests(cost))
         .field("bytes_read", cost.bytes_read)
         .field("bytes_written", cost.bytes_written)
         .field("round_trips", cost.round_trips)
-        .field("usd", rounded(cost.usd(&prices(provider))))
-        .end();
-    Line::new().raw("cost", &inner)
+        .field("usd", rounded(cost.usd(&prices(provider))));
+    if let Some(cache) = cache {
+        let counters = Line::new()
+            .field("hits", cache.hits)
+            .field("misses", cache.misses)
+            .field("bytes_read", cache.read_bytes)
+            .field("errors", cache.errors)
+            .end();
+        inner = inner.raw("disk_cache", &counters);
+    }
+    Line::new().raw("cost", &inner.end())
 }
 
 /// Without the noise of binary fractions: to a ten-billionth of a dollar.
@@ -40,7 +48,7 @@ fn rounded(usd: f64) -> f64 {
 }
 
 /// The line for people.
-pub(crate) fn text(cost: &Cost, provider: Provider) -> String {
+pub(crate) fn text(cost: &Cost, provider: Provider, cache: Option<&DiskCacheCounters>) -> String {
     let store = match provider {
         Provider::S3 => "S3",
         Provider::Gcs => "Google Cloud Storage",
@@ -49,8 +57,17 @@ pub(crate) fn text(cost: &Cost, provider: Provider) -> String {
         Provider::Memory => "memory",
         _ => "this store",
     };
+    let cache = match cache {
+        Some(DiskCacheCounters { errors: 1.., .. }) => ", the disk cache stood aside".to_owned(),
+        Some(cache) => format!(
+            ", {} of {} chunks from the disk cache",
+            output::count(cache.hits),
+            output::count(cache.hits + cache.misses)
+        ),
+        None => String::new(),
+    };
     format!(
-        "cost: {}, {} read, {} written, {}, {} at the list price of {store}",
+        "cost: {}, {} read, {} written, {}, {} at the list price of {store}{cache}",
         requests_text(cost),
         output::size(cost.bytes_read),
         output::size(cost.bytes_written),
@@ -99,14 +116,14 @@ mod tests {
     #[test]
     fn people_and_programs_read_the_same_numbers() {
         assert_eq!(
-            text(&cost(), Provider::S3),
+            text(&cost(), Provider::S3, None),
             "cost: 5 requests (3 get, 2 put), 2.0 KiB read, 10 B written, 4 round trips, $0.0000112 at the list price \
              of S3"
         );
-        let json: serde_json::Value = serde_json::from_str(&json(&cost(), Provider::S3).end()).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&json(&cost(), Provider::S3, None).end()).unwrap();
         assert_eq!(json["cost"]["requests"]["get"], 3);
         assert_eq!(json["cost"]["round_trips"], 4);
         assert!((json["cost"]["usd"].as_f64().unwrap() - 0.0000112).abs() < 1e-12);
-        assert!(text(&Cost::default(), Provider::Folder).starts_with("cost: no requests, "));
+        assert!(text(&Cost::default(), Provider::Folder, None).starts_with("cost: no requests, "));
     }
 }

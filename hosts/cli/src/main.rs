@@ -20,6 +20,7 @@ mod output;
 mod progress;
 mod reverse;
 mod rows;
+mod size;
 mod writing;
 
 use std::ffi::OsString;
@@ -101,12 +102,15 @@ async fn run(cli: Cli) -> Outcome {
     let outcome = command::run(cli.command, &mut context).await;
     // What was printed before a failure belongs in front of it.
     let flushed = context.out.flush();
-    if let Some(metering) = context.metered.filter(|_| context.global.cost) {
-        let cost = metering.cost();
-        if context.global.json {
-            output::note_json(cost::json(&cost, metering.provider()));
-        } else {
-            output::note(&cost::text(&cost, metering.provider()));
+    if let Some(metering) = context.metered {
+        metering.settle().await;
+        if context.global.cost {
+            let (cost, cache) = (metering.cost(), metering.cache());
+            if context.global.json {
+                output::note_json(cost::json(&cost, metering.provider(), cache.as_ref()));
+            } else {
+                output::note(&cost::text(&cost, metering.provider(), cache.as_ref()));
+            }
         }
     }
     outcome?;
