@@ -147,6 +147,11 @@ impl Db {
         self.0.signer.as_ref()
     }
 
+    #[cfg(feature = "maintain")]
+    pub(crate) fn source(&self) -> &ReadSource {
+        &self.0.source
+    }
+
     /// Where the manifest lies.
     pub fn manifest(&self) -> &Arc<dyn ManifestStorage> {
         &self.0.source.manifest

@@ -122,6 +122,31 @@ pub enum Event<'a> {
         /// Log slots that are known to be committed and not delivered as a whole.
         lag_slots: u64,
     },
+    /// A merge of tables began.
+    MergeBegun {
+        /// `level0`, `runs` or `full`.
+        kind: &'static str,
+        /// Tables that it reads.
+        tables: u64,
+        /// Their bytes.
+        bytes: u64,
+    },
+    /// A merge went on by half a megabyte or so.
+    MergeProgress {
+        /// Bytes read so far.
+        bytes: u64,
+        /// Bytes to read in all.
+        of: u64,
+    },
+    /// A merge was committed, or it failed: then nothing was removed.
+    MergeEnd {
+        /// `level0`, `runs` or `full`.
+        kind: &'static str,
+        /// Bytes of the tables that it wrote.
+        result: Result<u64, &'a Error>,
+        /// Since it began.
+        elapsed: Duration,
+    },
 }
 
 /// What a flush committed.

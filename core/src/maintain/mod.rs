@@ -7,6 +7,8 @@
 mod clock;
 mod compactor;
 mod filter;
+mod merge;
+mod merges;
 mod options;
 mod owner;
 pub mod plan;

@@ -1,19 +1,19 @@
 //! The one owner of a database's maintenance.
 
-#![allow(dead_code, reason = "merges that publish come next")]
-
 use std::sync::Arc;
 
 use super::clock::StoreClock;
+use super::merge::Leftovers;
+use super::merges::Wanted;
 use super::options::{MaintenanceOptions, millis};
 use super::plan::debt::debt;
 use super::plan::merge::{Turn, plan};
 use super::report::{DryRun, Report};
 use crate::db::Db;
 use crate::error::{Error, Result};
-use crate::format::manifest::FenceToken;
+use crate::format::manifest::{FenceToken, Op};
 use crate::host::{Host, Requests};
-use crate::manifest::{Attempt, Draft, Publisher};
+use crate::manifest::{Attempt, Draft, Published, Publisher};
 
 /// Keeps one database small and quick, as the one owner of its maintenance role. Claimed by [`Db::maintenance`].
 ///
@@ -24,14 +24,17 @@ use crate::manifest::{Attempt, Draft, Publisher};
 /// Errors that end it come back from every later call: `Fenced` (a later claim took the role) and `OutcomeUnknown` without
 /// `retry`. After any other error the next call begins a new pass.
 pub struct Maintenance {
-    db: Db,
-    requests: Requests,
+    pub(super) db: Db,
+    /// Repeat what may be repeated, within `deadline`.
+    pub(super) requests: Requests,
     options: MaintenanceOptions,
-    publisher: Publisher,
+    pub(super) publisher: Publisher,
     clock: StoreClock,
     beside: Beside,
     /// The last merge was one of level 0.
-    after_level0: bool,
+    pub(super) after_level0: bool,
+    /// What a merge that was dropped has left in the store.
+    pub(super) leftovers: Leftovers,
     /// Why no call can succeed any more.
     ended: Option<Error>,
     /// Lets go of the handle's one place when it is dropped.
@@ -59,6 +62,7 @@ impl Maintenance {
             clock,
             beside,
             after_level0: false,
+            leftovers: Leftovers::default(),
             ended: None,
             _lease: lease,
         })
@@ -74,11 +78,29 @@ impl Maintenance {
         if let Some(ended) = &self.ended {
             return Err(ended.clone());
         }
-        let result = self.pass().await;
-        if let Err(error @ (Error::Fenced { .. } | Error::OutcomeUnknown { retry: false, .. })) = &result {
+        let result = self.pass(Wanted::Due).await;
+        self.note_end(&result);
+        result
+    }
+
+    /// As [`Maintenance::run_once`], but all tables are merged into one run, whatever the policy says: afterwards there are no
+    /// deletes, expired entries or older versions left (what was flushed meanwhile apart).
+    ///
+    /// Cost: the whole database is read and written once, in ranges of half of `read_ahead`; more than once where
+    /// more than `max_inputs` tables overlap.
+    pub async fn merge_everything(&mut self) -> Result<Report> {
+        if let Some(ended) = &self.ended {
+            return Err(ended.clone());
+        }
+        let result = self.pass(Wanted::Everything).await;
+        self.note_end(&result);
+        result
+    }
+
+    fn note_end(&mut self, result: &Result<Report>) {
+        if let Err(error @ (Error::Fenced { .. } | Error::OutcomeUnknown { retry: false, .. })) = result {
             self.ended = Some(error.clone());
         }
-        result
     }
 
     /// Passes, `check_interval` apart, until one ends the owner; its error is returned. Other errors are logged, and the next
@@ -117,9 +139,11 @@ impl Maintenance {
     /// Errors: as [`Maintenance::run_once`]; it is ended all the same.
     pub async fn close(mut self) -> Result<()> {
         match &self.ended {
-            Some(_) => Ok(()),
-            None => self.settle().await,
+            Some(_) => {}
+            None => self.settle().await?,
         }
+        self.take_back_leftovers().await;
+        Ok(())
     }
 
     /// True if another owner took the role.
@@ -137,26 +161,32 @@ impl Maintenance {
         self.publisher.previous()
     }
 
-    async fn pass(&mut self) -> Result<Report> {
+    async fn pass(&mut self, wanted: Wanted) -> Result<Report> {
         self.settle().await?;
+        self.take_back_leftovers().await;
         self.publisher.refresh().await?;
         self.publisher.check_role()?;
         let mut report = Report::default();
         self.keep_window_short().await;
-        if let Some(merge) = &self.options.merge {
-            report.debt = debt(self.publisher.view().state(), &merge.policy, &self.turn());
-        }
+        self.merge_all(wanted, &mut report).await?;
         Ok(report)
     }
 
     /// Settles the entry that an earlier call left open, if there is one.
-    async fn settle(&mut self) -> Result<()> {
-        match self.publisher.resume().await {
+    pub(super) async fn settle(&mut self) -> Result<()> {
+        let settled = self.publisher.resume().await;
+        if let Ok(Some(Attempt::Committed(published))) = &settled {
+            self.committed(published);
+        }
+        match settled {
             Ok(Some(Attempt::Stale)) => {
                 // Its tables are too old to be relied on. Its slot may be asked for all the same, so something under its name
                 // has to be decided: an entry that changes nothing.
                 self.publisher.renew(Draft::removal(Vec::new()));
-                self.publisher.resume().await.map(drop)
+                if let Some(Attempt::Committed(published)) = self.publisher.resume().await? {
+                    self.committed(&published);
+                }
+                Ok(())
             }
             // Inputs are gone: it was not committed.
             Ok(_) | Err(Error::Precondition { .. }) => Ok(()),
@@ -165,23 +195,30 @@ impl Maintenance {
     }
 
     /// Publishes an entry that was planned from the present base. Errors: `Precondition` where that base is no longer true.
-    async fn publish(&mut self, draft: Draft) -> Result<Attempt> {
+    pub(super) async fn publish(&mut self, draft: Draft) -> Result<Attempt> {
         let attempt = self.publisher.publish(draft).await?;
         if let Attempt::Committed(published) = &attempt {
-            self.beside.committed(published.slot);
+            self.committed(published);
         }
         Ok(attempt)
     }
 
+    fn committed(&mut self, published: &Published) {
+        self.beside.committed(published.slot);
+        if let Op::Compaction(merge) = &published.entry.op {
+            self.leftovers.committed(merge);
+        }
+    }
+
     /// Beside a live original: false where it must be heard of before another entry.
-    fn may_publish(&mut self) -> bool {
+    pub(super) fn may_publish(&mut self) -> bool {
         let next_slot = self.publisher.view().current.next_slot();
         !self.options.beside_original || self.beside.may_publish(next_slot)
     }
 
     /// Writes a snapshot where the window has grown enough. It may fail: the window is a little longer then. Beside an
     /// original there is none: its next claim could hide what followed.
-    async fn keep_window_short(&mut self) {
+    pub(super) async fn keep_window_short(&mut self) {
         if self.options.beside_original || !self.publisher.snapshot_due() {
             return;
         }
@@ -190,16 +227,12 @@ impl Maintenance {
         }
     }
 
-    fn turn(&self) -> Turn {
-        Turn {
-            after_level0: self.after_level0,
-            now_ms: self.now_ms(),
-            rewrite_all: self.options.merge.as_ref().is_some_and(|merge| merge.filter.is_some()),
-        }
+    pub(super) fn options(&self) -> &MaintenanceOptions {
+        &self.options
     }
 
     /// The store's present time.
-    fn now_ms(&self) -> u64 {
+    pub(super) fn now_ms(&self) -> u64 {
         self.clock.now_ms(self.host())
     }
 

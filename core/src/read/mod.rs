@@ -17,7 +17,7 @@ mod pinned;
 pub(crate) mod range;
 mod reader;
 mod scan;
-mod table;
+pub(crate) mod table;
 pub(crate) mod tables;
 mod trusted;
 mod version;

@@ -162,7 +162,7 @@ fn decide(
 }
 
 /// Fetches the tail of a table, or all of it where it has to be verified, and parses it.
-async fn open(source: Source, name: Arc<str>, meta: Arc<SstMeta>) -> Result<Cached> {
+pub(crate) async fn open(source: Source, name: Arc<str>, meta: Arc<SstMeta>) -> Result<Cached> {
     let mut range = Table::tail_range(meta.meta_offset, meta.size);
     if range.end - range.start > MAX_TAIL {
         let found = format!("one that begins at {} of {}", range.start, range.end);

@@ -7,6 +7,7 @@
 
 mod batch;
 mod blob;
+pub(crate) mod container;
 mod context;
 mod flush;
 pub mod memtable;
@@ -15,7 +16,7 @@ mod run;
 mod signal;
 mod state;
 mod table;
-mod upload;
+pub(crate) mod upload;
 mod writer;
 
 pub use batch::WriteBatch;

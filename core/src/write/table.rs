@@ -8,13 +8,13 @@ use futures::future::try_join;
 use hashbrown::HashSet;
 
 use super::blob::PutTimes;
+use super::container::append_bloom;
 use super::context::{Context, TableName};
 use super::memtable::{Entry, Form, Memtable};
 use super::upload::Upload;
 use crate::error::{Error, Result};
 use crate::format::blob::BlobId;
 use crate::format::blob_list::{self, BLOBS_PROPERTY, BlobList};
-use crate::format::bloom::{self, BloomContainer, Sizing};
 use crate::format::manifest::{BloomMeta, SstMeta, SstSignature};
 use crate::format::sst::{Kind, TableBuilder, TableOptions, TableSummary};
 use crate::format::time::Timestamp;
@@ -66,7 +66,8 @@ async fn build_table(
     let mut backoff = Backoff::new(50, 5_000);
     loop {
         let name = context.name_table(memtable.first_sequence(), memtable.next_sequence() - 1);
-        let mut upload = Upload::new(context.clone(), context.layout.sst(&name.id));
+        let mut upload =
+            Upload::new(context.requests.clone(), context.layout.sst(&name.id), context.options.part_size);
         match stream_table(context, memtable, inline, &ids, &mut upload).await {
             Ok((summary, bloom, signature)) => {
                 let has_blob_refs = !ids.is_empty();
@@ -119,7 +120,8 @@ async fn stream_table(
     let summary = builder.finish()?;
     let signature = context.options.signer.as_ref().map(|signer| signer.sign(&summary.sha256)).transpose()?;
     upload.write(builder.take_output()).await?;
-    let bloom = append_bloom(context, &summary, upload).await?;
+    let bits = context.options.table.filter_bits_per_key;
+    let bloom = append_bloom(upload, &summary, bits, context.options.bloom_container).await?;
     upload.finish().await?;
     Ok((summary, bloom, signature))
 }
@@ -140,24 +142,6 @@ fn inlined(memtable: &Memtable, entry: &Entry<'_>, inline: &HashSet<BlobId>) -> 
         value::encode_inline_into(&mut encoded, value, expire_at_ms);
         encoded
     }))
-}
-
-/// The container that the original's readers use, behind the table.
-async fn append_bloom(context: &Context, summary: &TableSummary, upload: &mut Upload) -> Result<BloomMeta> {
-    let bits = context.options.table.filter_bits_per_key;
-    let mut meta = BloomMeta { bits_per_key: i64::from(bits), k: 0, offset: summary.size, length: 0 };
-    if bits == 0 {
-        // As the original writes it where the filter is off.
-        meta.bits_per_key = -1;
-    } else if context.options.bloom_container {
-        let json = BloomContainer::build(&summary.key_hashes, bits, Sizing::Right);
-        meta.k = bloom::probes(bits) as i64;
-        meta.length = json.len() as u64;
-        let trailer = BloomContainer::trailer(meta.length);
-        upload.write(Bytes::from(json)).await?;
-        upload.write(Bytes::copy_from_slice(&trailer)).await?;
-    }
-    Ok(meta)
 }
 
 fn describe(

@@ -1,6 +1,5 @@
 //! One object on its way to the store, in pieces as they are made.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -8,9 +7,8 @@ use futures::StreamExt;
 use futures::future::{self, Either};
 use futures::stream::FuturesUnordered;
 
-use super::context::Context;
 use crate::error::{Error, Result};
-use crate::host::MultipartUpload;
+use crate::host::{MultipartUpload, Requests};
 use crate::maybe::BoxFuture;
 
 /// Parts of one object in flight at a time; a third waits.
@@ -21,9 +19,10 @@ const PARTS_IN_FLIGHT: usize = 2;
 /// Memory: at most one part that fills and [`PARTS_IN_FLIGHT`] that fly. The name is new, so the put is unconditional and
 /// may be repeated. A part cannot be repeated (a second put of it would be another part): the whole object is then made
 /// again, under another name.
-pub(super) struct Upload {
-    context: Arc<Context>,
+pub(crate) struct Upload {
+    requests: Requests,
     key: String,
+    part_size: u64,
     filling: Vec<Bytes>,
     filled: u64,
     parts: Option<Box<dyn MultipartUpload>>,
@@ -31,10 +30,13 @@ pub(super) struct Upload {
 }
 
 impl Upload {
-    pub(super) fn new(context: Arc<Context>, key: String) -> Upload {
+    /// An upload of the object `key`, in parts of `part_size` bytes where it is larger; each request within the deadline of
+    /// `requests`.
+    pub(crate) fn new(requests: Requests, key: String, part_size: u64) -> Upload {
         Upload {
-            context,
+            requests,
             key,
+            part_size,
             filling: Vec::new(),
             filled: 0,
             parts: None,
@@ -43,24 +45,24 @@ impl Upload {
     }
 
     /// Takes the next bytes of the object.
-    pub(super) async fn write(&mut self, piece: Bytes) -> Result<()> {
+    pub(crate) async fn write(&mut self, piece: Bytes) -> Result<()> {
         if piece.is_empty() {
             return Ok(());
         }
         self.filled += piece.len() as u64;
         self.filling.push(piece);
-        while self.filled > self.context.options.part_size {
-            let part = self.take(self.context.options.part_size);
+        while self.filled > self.part_size {
+            let part = self.take(self.part_size);
             self.send(part).await?;
         }
         Ok(())
     }
 
     /// Makes the object visible. One request, or one for each part and two around them.
-    pub(super) async fn finish(&mut self) -> Result<()> {
+    pub(crate) async fn finish(&mut self) -> Result<()> {
         let last = self.take(self.filled);
         if self.parts.is_none() {
-            return self.context.requests.put_unique(&self.key, last).await.map(drop);
+            return self.requests.put_unique(&self.key, last).await.map(drop);
         }
         self.send(last).await?;
         while let Some(sent) = self.in_flight.next().await {
@@ -73,7 +75,7 @@ impl Upload {
     }
 
     /// Takes back what was sent of an object that will not be finished.
-    pub(super) async fn abort(&mut self) {
+    pub(crate) async fn abort(&mut self) {
         self.in_flight.clear();
         if let Some(parts) = self.parts.take() {
             // The store drops abandoned parts by its own rules if this fails.
@@ -89,7 +91,7 @@ impl Upload {
         }
         let parts = match &mut self.parts {
             Some(parts) => parts,
-            none => none.insert(self.context.requests.put_multipart(&self.key).await?),
+            none => none.insert(self.requests.put_multipart(&self.key).await?),
         };
         let bytes = part.len() as u64;
         let sent = parts.put_part(part);
@@ -103,8 +105,8 @@ impl Upload {
         bytes: u64,
         answer: BoxFuture<'static, Result<T>>,
     ) -> BoxFuture<'static, Result<T>> {
-        let limit_ms = self.context.flush_deadline_ms() + bytes / 128;
-        let timeout = self.context.host.sleep(Duration::from_millis(limit_ms));
+        let limit_ms = self.requests.policy.deadline_ms + bytes / 128;
+        let timeout = self.requests.host.sleep(Duration::from_millis(limit_ms));
         let object = self.key.clone();
         Box::pin(async move {
             match future::select(answer, timeout).await {

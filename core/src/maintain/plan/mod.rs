@@ -7,5 +7,4 @@ mod moves;
 #[cfg(test)]
 mod tests;
 
-#[allow(unused_imports, reason = "merges that read come next")]
 pub(crate) use chains::chains;
