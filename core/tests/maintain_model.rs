@@ -27,6 +27,9 @@ use maintain::{Yielding, eager, poll_times, unnamed_tables};
 
 const KEYS: u8 = 48;
 
+/// Value and expiry, or `None` for a delete.
+type Content = Option<(Bytes, Option<u64>)>;
+
 #[derive(Debug, Clone)]
 enum Step {
     /// Writes of some neighbouring keys, and a flush.
@@ -103,8 +106,8 @@ struct World {
     merge: MergeOptions,
     writer: Writer,
     owner: Option<Maintenance>,
-    /// Every write by its sequence number, from 1 on: value and expiry, or `None` for a delete.
-    writes: Vec<(Bytes, Option<(Bytes, Option<u64>)>)>,
+    /// Every write by its sequence number, from 1 on.
+    writes: Vec<(Bytes, Content)>,
     kept: Option<(View, usize)>,
     tailer: Tailer,
     tailed: usize,
@@ -164,9 +167,8 @@ impl World {
             }
             Step::Interrupt(polls) => {
                 let mut owner = self.owner().await;
-                match poll_times(owner.run_once(), *polls) {
-                    Some(Err(error)) => panic!("{error}"),
-                    Some(Ok(_)) | None => {}
+                if let Some(done) = poll_times(owner.run_once(), *polls) {
+                    done.unwrap();
                 }
                 self.owner = Some(owner);
             }

@@ -49,6 +49,9 @@ impl Stretch {
     }
 }
 
+/// The way that is left behind a step, and what the step brought: nothing only at the end.
+pub(super) type Stepped = (Feed, Option<Stretch>);
+
 /// The way through the blocks of tables (disjoint, ascending). A step takes it by value and gives back what is left.
 pub(super) struct Feed {
     tables: Arc<[InputTable]>,
@@ -74,7 +77,7 @@ impl Feed {
     /// The next stretch: at most `bytes` as stored, and at least one block. `None` at the end.
     ///
     /// Cost: one round; at the beginning of a table two more, for its tail and the first partitions of its index.
-    pub(super) async fn step(mut self, source: Source, bytes: u64) -> Result<(Feed, Option<Stretch>)> {
+    pub(super) async fn step(mut self, source: Source, bytes: u64) -> Result<Stepped> {
         loop {
             let Some(table_ref) = self.tables.get(self.table).cloned() else { return Ok((self, None)) };
             let table = match &self.open {

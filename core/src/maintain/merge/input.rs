@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::feed::{Feed, InputTable, Stretch};
+use super::feed::{Feed, InputTable, Stepped, Stretch};
 use crate::error::Result;
 use crate::format::sst::BlockIter;
 use crate::maybe::BoxFuture;
@@ -20,7 +20,7 @@ pub(super) struct Input {
     stretch_bytes: u64,
     /// The way that is left; away while a step has it.
     feed: Option<Feed>,
-    step: Option<BoxFuture<'static, Result<(Feed, Option<Stretch>)>>>,
+    step: Option<BoxFuture<'static, Result<Stepped>>>,
     stretch: Option<Stretch>,
     /// The current block; kept from block to block for its buffers.
     entries: Option<BlockIter>,
