@@ -16,7 +16,10 @@ use crate::maintain::{Maintenance, MaintenanceOptions};
 #[cfg(feature = "write")]
 use crate::manifest::{ClaimOptions, Publisher};
 use crate::manifest::{LsnExtractor, ManifestStorage, ManifestView, ObjectManifest, read_current};
-use crate::read::{BlockCache, DEFAULT_CACHE_BYTES, ReadSource, Reader, ReaderOptions};
+use crate::read::{
+    BlockCache, Coordinator, DEFAULT_CACHE_BYTES, ReadSource, Reader, ReaderOptions, TailingReader,
+    TailingReaderOptions,
+};
 use crate::signature::{SignaturePolicy, TableSigner, TableVerifier, Trust};
 use crate::tail::{TailOptions, Tailer};
 #[cfg(feature = "write")]
@@ -178,6 +181,16 @@ impl Db {
     /// Opens a reader, of which a process may have any number. Cost: as [`Reader::open`].
     pub async fn reader(&self, options: ReaderOptions) -> Result<Reader> {
         Reader::open(self.0.source.clone(), options).await
+    }
+
+    /// Opens what gives out views and tailers that refresh together. Cost: as [`Reader::open`].
+    pub async fn coordinator(&self, options: ReaderOptions) -> Result<Coordinator> {
+        Coordinator::open(self.0.source.clone(), options).await
+    }
+
+    /// Opens a reader that catches up in the order of keys. Cost: as [`Reader::open`].
+    pub async fn tailing_reader(&self, options: TailingReaderOptions) -> Result<TailingReader> {
+        TailingReader::open(self.0.source.clone(), options).await
     }
 
     /// Opens a tailer on the change feed. Cost: as [`Tailer::open`].

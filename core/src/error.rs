@@ -1,5 +1,7 @@
 //! The one error type of the engine: a variant is a decision of the caller.
 
+use std::ops::RangeInclusive;
+
 /// A result of the engine.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -249,6 +251,14 @@ impl Error {
     pub(crate) fn invalid(what: impl Into<String>) -> Error {
         Error::InvalidArgument { what: what.into() }
     }
+}
+
+/// Errors: `InvalidArgument` with the option's name where `value` is out of its bounds.
+pub(crate) fn within(name: &str, value: u64, bounds: RangeInclusive<u64>) -> Result<()> {
+    if bounds.contains(&value) {
+        return Ok(());
+    }
+    Err(Error::invalid(format!("{name} is {value}, allowed are {} to {}", bounds.start(), bounds.end())))
 }
 
 fn at(offset: &Option<u64>) -> String {

@@ -4,10 +4,10 @@
 
 use std::time::Duration;
 
-use isledb_core::read::{ReaderOptions, ScanOptions};
+use isledb_core::read::{CatchUpOptions, ReaderOptions, ScanOptions, TailingReaderOptions};
 use isledb_core::tail::TailOptions;
 use isledb_core::write::{WriteBatch, WriterOptions};
-use isledb_core::{Db, Result};
+use isledb_core::{Db, Error, Result};
 
 fn spawned<T: Send + 'static>(future: T) -> T {
     future
@@ -41,7 +41,21 @@ async fn tail(db: Db) -> Result<()> {
     let mut tailer = db.tailer(TailOptions::default()).await?;
     tailer.try_next().await?;
     tailer.next().await?;
+    tailer.next_batch(1, 1).await?;
     drop(spawned(tailer.into_stream()));
+    Ok(())
+}
+
+async fn coordinate(db: Db) -> Result<()> {
+    let coordinator = db.coordinator(ReaderOptions::default()).await?;
+    let (view, _) = coordinator.refresh().await?;
+    view.renew().await?;
+    coordinator.tailer(TailOptions::default()).await?.next().await?;
+    let options = CatchUpOptions::default();
+    view.catch_up(&options, |_| async { Ok::<_, Error>(()) }).await.map_err(|stopped| stopped.cause)?;
+    let tailing = db.tailing_reader(TailingReaderOptions::default()).await?;
+    tailing.catch_up(&options, async |_| Ok::<_, Error>(())).await.map_err(|stopped| stopped.cause)?;
+    tailing.tail(&options, async |_| Ok::<_, Error>(())).await.map_err(|stopped| stopped.cause)?;
     Ok(())
 }
 
@@ -51,6 +65,7 @@ fn every_future_may_change_threads() {
     let _proof = |db: Db| {
         drop(spawned(write(db.clone())));
         drop(spawned(read(db.clone())));
-        drop(spawned(tail(db)));
+        drop(spawned(tail(db.clone())));
+        drop(spawned(coordinate(db)));
     };
 }

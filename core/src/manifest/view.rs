@@ -136,6 +136,10 @@ impl Read {
                 Ok(Read { current, version: Some(read.version), read_at })
             }
             Err(Error::NotFound { .. }) => Ok(Read { current: Current::default(), version: None, read_at }),
+            Err(Error::Permission { object, message }) => {
+                let message = format!("no such database, or no right to read it: {message}");
+                Err(Error::Permission { object, message })
+            }
             Err(error) => Err(error),
         }
     }

@@ -82,6 +82,11 @@ impl Loader {
         Loader::new(self.source.clone())
     }
 
+    /// The same source, but what it brings is kept in `cache`.
+    pub(crate) fn with_cache(&self, cache: Arc<BlockCache>) -> Loader {
+        Loader::new(Source { cache, ..self.source.clone() })
+    }
+
     pub(crate) fn cache(&self) -> &Arc<BlockCache> {
         &self.source.cache
     }

@@ -27,6 +27,12 @@ struct UnderWay<K, V> {
     next_id: u64,
 }
 
+impl<K: Hash + Eq, V> UnderWay<K, V> {
+    fn under_way(&self, key: &K) -> Option<Flight<V>> {
+        self.loads.get(key).and_then(|load| load.flight.upgrade())
+    }
+}
+
 struct Load<V> {
     id: u64,
     flight: WeakShared<BoxFuture<'static, Result<V>>>,
@@ -66,7 +72,7 @@ where
         let mut fresh = Vec::new();
         let mut state = self.lock();
         for key in keys {
-            match state.loads.get(&key).and_then(|load| load.flight.upgrade()) {
+            match state.under_way(&key) {
                 Some(flight) => under_way.push((key, flight)),
                 None => fresh.push(key),
             }
@@ -74,10 +80,39 @@ where
         if fresh.is_empty() {
             return Joined { under_way, started: None };
         }
+        let load = load(&fresh);
+        let flight = self.start(&mut state, &fresh, load);
+        Joined { under_way, started: Some((fresh, flight)) }
+    }
+
+    /// The load under way that brings `key`, or else a new one; like [`Flights::join`] of one key.
+    pub(crate) fn join_one(
+        self: &Arc<Self>,
+        key: K,
+        load: impl FnOnce() -> BoxFuture<'static, Result<V>>,
+    ) -> Flight<V> {
+        let mut state = self.lock();
+        match state.under_way(&key) {
+            Some(flight) => flight,
+            None => self.start(&mut state, &[key], load()),
+        }
+    }
+
+    /// The load under way that brings `key`.
+    pub(crate) fn under_way(&self, key: &K) -> Option<Flight<V>> {
+        self.lock().under_way(key)
+    }
+
+    /// Lists `load` as what brings `keys`.
+    fn start(
+        self: &Arc<Self>,
+        state: &mut UnderWay<K, V>,
+        keys: &[K],
+        load: BoxFuture<'static, Result<V>>,
+    ) -> Flight<V> {
         let id = state.next_id;
         state.next_id += 1;
-        let landing = Landing { flights: self.clone(), keys: fresh.clone(), id };
-        let load = load(&fresh);
+        let landing = Landing { flights: self.clone(), keys: keys.to_vec(), id };
         let future: BoxFuture<'static, Result<V>> = Box::pin(async move {
             let result = load.await;
             drop(landing);
@@ -85,11 +120,11 @@ where
         });
         let flight = future.shared();
         if let Some(weak) = flight.downgrade() {
-            for key in &fresh {
+            for key in keys {
                 state.loads.insert(key.clone(), Load { id, flight: weak.clone() });
             }
         }
-        Joined { under_way, started: Some((fresh, flight)) }
+        flight
     }
 
     #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The reader: the latest view that is known, kept within its age, and what can be asked of it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,17 +9,18 @@ use bytes::Bytes;
 use super::blob;
 use super::cache::BlockCache;
 use super::fetch::{Loader, Source};
-use super::flight::Flights;
 use super::get;
 use super::pinned::Pinned;
+use super::refresh::Refreshes;
 use super::scan::{Scan, ScanOptions};
 use super::version::{Entry, Meaning};
 use super::view::View;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, within};
 use crate::format::blob::BlobId;
 use crate::format::layout::Layout;
-use crate::host::{Begun, Event, Host, Requests};
+use crate::host::{Begun, Event, Host, Moment, Requests};
 use crate::manifest::{ManifestStorage, ManifestView, read_current};
+use crate::maybe::BoxFuture;
 use crate::signature::Trust;
 
 /// The first and the longest pause between two looks of [`Reader::wait_for`], in milliseconds.
@@ -27,12 +29,22 @@ const WAIT_MS: (u64, u64) = (20, 1000);
 /// So many times a read begins anew on a newer view because an object of the older one is gone.
 const MAX_NEW_VIEWS: u32 = 8;
 
+/// The longest view age that a database may allow.
+const MAX_REFRESH_AFTER_MS: u64 = 7 * 86_400_000;
+
 /// How a reader keeps its view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ReaderOptions {
     /// Refresh before a read when the view is older than this, in milliseconds. `None`: only when the database's own limit
-    /// (`max_view_age_ms`; 10 min where CURRENT does not say) forces it.
+    /// (`max_view_age_ms`; 10 min where CURRENT does not say) forces it. Default `None`; at most 7 days.
     pub refresh_after_ms: Option<u64>,
+}
+
+impl ReaderOptions {
+    /// Errors: `InvalidArgument` with the first option out of its bounds.
+    pub fn validate(&self) -> Result<()> {
+        within("refresh_after_ms", self.refresh_after_ms.unwrap_or(0), 0..=MAX_REFRESH_AFTER_MS)
+    }
 }
 
 /// Where a reader reads from: what [`Reader::open`] needs.
@@ -59,7 +71,7 @@ pub struct ReadSource {
 pub struct Reader {
     shared: Arc<Shared>,
     loader: Loader,
-    renewals: Arc<Flights<(), Arc<Pinned>>>,
+    refreshes: Arc<Refreshes>,
 }
 
 /// What readers of all scopes share: finished states.
@@ -67,7 +79,15 @@ struct Shared {
     manifest: Arc<dyn ManifestStorage>,
     layout: Layout,
     options: ReaderOptions,
-    latest: Mutex<Arc<Pinned>>,
+    latest: Mutex<Latest>,
+    /// What it belongs to was closed: nothing new is read.
+    closed: AtomicBool,
+}
+
+struct Latest {
+    pinned: Arc<Pinned>,
+    /// When the first view of this version was read.
+    changed: Moment,
 }
 
 impl Reader {
@@ -77,12 +97,15 @@ impl Reader {
     /// once.
     pub async fn open(source: ReadSource, options: ReaderOptions) -> Result<Reader> {
         let ReadSource { manifest, requests, layout, cache, trust } = source;
+        options.validate()?;
         let view = ManifestView::load(&*manifest, &*requests.host).await?;
-        let latest = Mutex::new(Arc::new(Pinned::new(view, &layout)));
+        let changed = view.read_at;
+        let latest = Mutex::new(Latest { pinned: Arc::new(Pinned::new(view, &layout)), changed });
+        let closed = AtomicBool::new(false);
         Ok(Reader {
-            shared: Arc::new(Shared { manifest, layout, options, latest }),
+            shared: Arc::new(Shared { manifest, layout, options, latest, closed }),
             loader: Loader::new(Source { requests, cache, trust }),
-            renewals: Flights::new(),
+            refreshes: Refreshes::new(),
         })
     }
 
@@ -91,7 +114,12 @@ impl Reader {
     /// For hosts where one request must not await another's promise: one scope a request. Finished bytes and views are
     /// shared with all.
     pub fn scoped(&self) -> Reader {
-        Reader { shared: self.shared.clone(), loader: self.loader.scoped(), renewals: Flights::new() }
+        Reader { shared: self.shared.clone(), loader: self.loader.scoped(), refreshes: Refreshes::new() }
+    }
+
+    /// A reader of the same view, refreshed together with this one, that keeps what it reads elsewhere.
+    pub(crate) fn with_cache(&self, cache: Arc<BlockCache>) -> Reader {
+        Reader { loader: self.loader.with_cache(cache), ..self.clone() }
     }
 
     /// True if there was a database when the view was read.
@@ -106,22 +134,12 @@ impl Reader {
 
     /// Reads CURRENT again; true if it changed. Everything that was committed before the call is visible after it.
     ///
-    /// Cost: one conditional GET; nothing more where nothing changed or where the new entries are inline.
+    /// Cost: one conditional GET; nothing more where nothing changed or where the new entries are inline. Callers at the
+    /// same time share it: at most one request is with the store, and one more waits for those who asked meanwhile.
     pub async fn refresh(&self) -> Result<bool> {
-        let (begun, known) = (self.requests().begin(), self.latest());
-        let result = self.refresh_from(&known).await;
-        self.requests().ended(begun, |elapsed| {
-            let age_ms = known.manifest.age_ms(&**self.host());
-            Event::Refresh { result: result.as_ref().copied(), elapsed, age_ms }
-        });
-        result
-    }
-
-    async fn refresh_from(&self, known: &Arc<Pinned>) -> Result<bool> {
-        let (manifest, changed) = known.manifest.refresh(&*self.shared.manifest, &**self.host()).await?;
-        let read = if changed { Pinned::new(manifest, &self.shared.layout) } else { known.renewed(manifest) };
-        self.adopt(Arc::new(read));
-        Ok(changed)
+        let known = self.latest();
+        let read = self.refreshes.begin(|| self.look()).await?;
+        Ok(read.manifest.version != known.manifest.version)
     }
 
     /// The live value of `key`, or `None`.
@@ -191,39 +209,99 @@ impl Reader {
         self.loader.requests()
     }
 
-    fn latest(&self) -> Arc<Pinned> {
-        self.shared.latest.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub(crate) fn manifest(&self) -> &Arc<dyn ManifestStorage> {
+        &self.shared.manifest
     }
 
-    /// Makes `read` the latest view, unless a newer one is here already (refreshes may end in any order).
-    fn adopt(&self, read: Arc<Pinned>) {
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.shared.layout
+    }
+
+    pub(crate) fn refreshes(&self) -> &Refreshes {
+        &self.refreshes
+    }
+
+    pub(crate) fn latest(&self) -> Arc<Pinned> {
+        self.lock().pinned.clone()
+    }
+
+    /// How long it had been quiet when CURRENT was read last, in milliseconds: nothing new came for so long.
+    pub(crate) fn quiet_ms(&self) -> u64 {
+        let latest = self.lock();
         let host = &**self.host();
-        let mut latest = self.shared.latest.lock().unwrap_or_else(PoisonError::into_inner);
-        if read.is_newer_than(&latest, host) {
-            *latest = read;
+        latest.changed.elapsed_ms(host).saturating_sub(latest.pinned.manifest.age_ms(host))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Latest> {
+        self.shared.latest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on nothing new is read, by none of its clones and scopes. Views stay what they are.
+    pub(crate) fn close(&self) {
+        self.shared.closed.store(true, Ordering::SeqCst);
+        self.refreshes.wake();
+    }
+
+    /// `Closed` after [`Reader::close`].
+    pub(crate) fn check_open(&self) -> Result<()> {
+        let closed = self.shared.closed.load(Ordering::SeqCst);
+        if closed { Err(Error::Closed { what: "coordinator" }) } else { Ok(()) }
+    }
+
+    /// A refresh of its own.
+    fn look(&self) -> BoxFuture<'static, Result<Arc<Pinned>>> {
+        let reader = self.clone();
+        Box::pin(async move {
+            reader.check_open()?;
+            let (begun, known) = (reader.requests().begin(), reader.latest());
+            let read = known.manifest.refresh(&*reader.shared.manifest, &**reader.host()).await;
+            reader.requests().ended(begun, |elapsed| {
+                let age_ms = known.manifest.age_ms(&**reader.host());
+                Event::Refresh { result: read.as_ref().map(|(_, changed)| *changed), elapsed, age_ms }
+            });
+            let (manifest, changed) = read?;
+            let read = if changed { Pinned::new(manifest, reader.layout()) } else { known.renewed(manifest) };
+            Ok(reader.adopt(Arc::new(read)))
+        })
+    }
+
+    /// Makes `read` the latest view, unless a newer one is here already (refreshes of several scopes may end in any
+    /// order). Returns the latest.
+    fn adopt(&self, read: Arc<Pinned>) -> Arc<Pinned> {
+        let mut latest = self.lock();
+        if read.is_newer_than(&latest.pinned, &**self.host()) {
+            if read.manifest.version != latest.pinned.manifest.version {
+                latest.changed = read.manifest.read_at;
+                self.refreshes.wake();
+            }
+            latest.pinned = read;
         }
+        latest.pinned.clone()
+    }
+
+    /// A view of these moments: by a refresh that is under way, or by one of its own.
+    ///
+    /// Cost: at most one conditional GET, and none where somebody else's is with the store.
+    pub(crate) async fn renew(&self) -> Result<Arc<Pinned>> {
+        self.refreshes.join(|| self.look()).await
     }
 
     /// The latest view, refreshed first where it is too old. Those who find it too old together refresh it once.
     async fn fresh(&self) -> Result<Arc<Pinned>> {
+        let is_fresh = |pinned: &Pinned| {
+            let (age_ms, limit_ms) = (pinned.manifest.age_ms(&**self.host()), pinned.manifest.max_age_ms());
+            age_ms <= self.shared.options.refresh_after_ms.map_or(limit_ms, |ms| ms.min(limit_ms))
+        };
         let latest = self.latest();
-        let age_ms = latest.manifest.age_ms(&**self.host());
-        let limit_ms = latest.manifest.max_age_ms();
-        if age_ms <= self.shared.options.refresh_after_ms.map_or(limit_ms, |ms| ms.min(limit_ms)) {
+        if is_fresh(&latest) {
             return Ok(latest);
         }
-        let joined = self.renewals.join(vec![()], |_| {
-            let reader = self.clone();
-            Box::pin(async move {
-                reader.refresh().await?;
-                Ok(reader.latest())
-            })
-        });
-        let under_way = joined.under_way.into_iter().map(|(_, flight)| flight);
-        match under_way.chain(joined.started.map(|(_, flight)| flight)).next() {
-            Some(flight) => flight.await,
-            None => Ok(latest),
+        let renewed = self.renew().await?;
+        if is_fresh(&renewed) {
+            return Ok(renewed);
         }
+        // Somebody else's was long on its way.
+        self.refreshes.begin(|| self.look()).await
     }
 
     async fn find_fresh(&self, key: &[u8]) -> Result<Option<Found>> {
@@ -277,6 +355,7 @@ impl Reader {
 
     /// A blob that a pinned view refers to.
     pub(crate) async fn blob(&self, pinned: &Pinned, id: &BlobId) -> Result<Bytes> {
+        pinned.check_age(&**self.host())?;
         match blob::fetch(self.loader.requests(), &self.shared.layout, id).await {
             Ok(value) => Ok(value),
             Err(error) => Err(match self.after_missing(pinned, error).await {

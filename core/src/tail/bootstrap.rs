@@ -6,7 +6,9 @@ use std::sync::Arc;
 use super::cursor::{Cursor, Held, Scanning};
 use super::feed;
 use crate::error::{Error, Result};
-use crate::read::{Entry, Reader, Scan, ScanOptions};
+use crate::manifest::ManifestView;
+use crate::read::range::KeyRange;
+use crate::read::{Entry, Reader, Scan, ScanOptions, View};
 
 /// So many views may become too old one after the other before one entry of them was read. A CURRENT that allows views no
 /// time at all must end in an error.
@@ -21,13 +23,15 @@ pub(super) struct Bootstrap {
 }
 
 impl Bootstrap {
-    /// A bootstrap from the reader's latest view. `cursor` is where an earlier one stopped, or [`None`] to begin.
+    /// A bootstrap of the keys of `range` from `view`. `cursor` is where an earlier one stopped, or [`None`] to begin.
     ///
     /// Errors: `CursorExpired` where the feed no longer reaches back to the oldest of its views.
-    pub(super) fn begin(reader: &Reader, cursor: Option<Cursor>) -> Result<(Bootstrap, Cursor)> {
-        let view = reader.view();
-        let manifest = view.manifest();
-        let (current, replay) = (&manifest.current, &manifest.replay);
+    pub(super) fn begin(
+        view: &View,
+        range: &KeyRange,
+        cursor: Option<Cursor>,
+    ) -> Result<(Bootstrap, Cursor)> {
+        let ManifestView { current, replay, .. } = view.manifest();
         let fresh = feed::bootstrap(current, replay);
         let mut cursor = cursor.unwrap_or_else(|| fresh.clone());
         let Some(mut scanning) = cursor.scanning.clone() else {
@@ -49,16 +53,22 @@ impl Bootstrap {
             }
         }
         let start = match &scanning.last_key {
-            none if none.is_empty() => Bound::Unbounded,
-            key => Bound::Excluded(key.clone()),
+            key if !key.is_empty() && *key >= range.start => Bound::Excluded(key.clone()),
+            _ => Bound::Included(range.start.clone()),
         };
-        let scan = view.scan_unexpiring(&ScanOptions { start, ..ScanOptions::default() });
+        let end = range.end.clone().map_or(Bound::Unbounded, Bound::Excluded);
+        let scan = view.scan_unexpiring(&ScanOptions { start, end, ..ScanOptions::default() });
         cursor.scanning = Some(Scanning { slot, ..scanning });
         Ok((Bootstrap { scan }, cursor))
     }
 
     /// The next entry of the state, or [`None`] at its end; `cursor` moves behind it.
-    pub(super) async fn next(&mut self, reader: &Reader, cursor: &mut Cursor) -> Result<Option<Entry>> {
+    pub(super) async fn next(
+        &mut self,
+        reader: &Reader,
+        range: &KeyRange,
+        cursor: &mut Cursor,
+    ) -> Result<Option<Entry>> {
         let mut views_left = MAX_VIEWS;
         loop {
             match self.scan.next().await {
@@ -75,7 +85,7 @@ impl Bootstrap {
                 Err(Error::ViewExpired { .. }) if views_left > 0 => {
                     views_left -= 1;
                     reader.refresh().await?;
-                    (*self, *cursor) = Bootstrap::begin(reader, Some(cursor.clone()))?;
+                    (*self, *cursor) = Bootstrap::begin(&reader.view(), range, Some(cursor.clone()))?;
                 }
                 Err(error) => return Err(error),
             }

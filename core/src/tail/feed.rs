@@ -21,7 +21,11 @@ pub(super) fn oldest_slot(current: &Current) -> u64 {
 /// The oldest cursor that works.
 pub(super) fn begin(current: &Current, replay: &Replay) -> Cursor {
     let slot = oldest_slot(current);
-    // In front of the window the rule's own start counts; in front of an older slot nothing is known any more.
+    // In front of the window the rule's own start counts. In front of an older slot no claim is known any more, and none is
+    // needed: a floor below the window means that only we have covered slots since, and behind a claim of ours no entry of
+    // a lower epoch follows. The one exception: a live original whose entry lost the race against our claim, was covered
+    // for it, and lies at the floor while the claim lies just below: from that floor on its table is shown, though it does
+    // not count.
     let epochs =
         Role::ALL.map(|role| if slot == current.log_seq_start { replay.active_at_start(role) } else { 0 });
     Cursor::at(slot, epochs)

@@ -19,10 +19,11 @@ const READ_AHEAD: u64 = 1 << 20;
 /// What an entry takes in memory beside its key and value.
 const ENTRY_OVERHEAD: u64 = 96;
 
-/// One reading of a table, which is in key order, that keeps its oldest entries behind `after`: as many as the limit holds,
+/// One reading of the keys of a range in a table, which is in key order, that keeps its oldest entries behind `after`: as many as the limit holds,
 /// at least one. A table that fits takes one pass, a larger one several.
 pub(super) struct Pass {
     source: TableCursor,
+    range: KeyRange,
     object: String,
     after: u64,
     limit: u64,
@@ -60,11 +61,11 @@ impl PartialOrd for Kept {
 }
 
 impl Pass {
-    pub(super) fn new(table: Arc<TableRef>, after: u64, limit: u64) -> Pass {
-        let everything = KeyRange { start: Bytes::new(), end: None };
+    pub(super) fn new(table: Arc<TableRef>, range: &KeyRange, after: u64, limit: u64) -> Pass {
         Pass {
             object: table.name.as_str().to_owned(),
-            source: TableCursor::new(vec![table], &everything, READ_AHEAD),
+            source: TableCursor::new(vec![table], range, READ_AHEAD),
+            range: range.clone(),
             after,
             limit,
             kept: BinaryHeap::new(),
@@ -73,12 +74,15 @@ impl Pass {
         }
     }
 
-    /// Reads on as far as one load reaches; true at the end of the table. May be dropped and called again.
+    /// Reads on as far as one load reaches; true at the end of the range. May be dropped and called again.
     ///
     /// Cost: one round of up to 1 MiB; for the first one the table's tail and an index partition beside it.
     pub(super) async fn round(&mut self, loader: &Loader) -> Result<bool> {
         let mut at = self.source.load(loader).await?;
         while at == At::Entry {
+            if self.range.ends_before(self.source.key()) {
+                return Ok(true);
+            }
             self.keep()?;
             at = self.source.advance()?;
         }

@@ -1,10 +1,9 @@
 //! The writer's options: every default, every bound.
 
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, within};
 use crate::format::sst::TableOptions;
 use crate::manifest::ClaimOptions;
 use crate::signature::TableSigner;
@@ -155,13 +154,6 @@ impl WriterOptions {
     pub(super) fn check_batch(&self, bytes: u64) -> Result<()> {
         within("batch size in bytes", bytes, 0..=self.max_batch)
     }
-}
-
-fn within(name: &str, value: u64, bounds: RangeInclusive<u64>) -> Result<()> {
-    if bounds.contains(&value) {
-        return Ok(());
-    }
-    Err(Error::invalid(format!("{name} is {value}, allowed are {} to {}", bounds.start(), bounds.end())))
 }
 
 pub(super) fn millis(duration: Duration) -> u64 {
