@@ -22,6 +22,7 @@ use crate::read::{
 };
 use crate::signature::{SignaturePolicy, TableSigner, TableVerifier, Trust};
 use crate::tail::{TailOptions, Tailer};
+use crate::verify::{Verification, VerifyOptions};
 #[cfg(feature = "write")]
 use crate::write::{WeakWriter, Writer, WriterOptions};
 
@@ -191,6 +192,13 @@ impl Db {
     /// Opens a reader that catches up in the order of keys. Cost: as [`Reader::open`].
     pub async fn tailing_reader(&self, options: TailingReaderOptions) -> Result<TailingReader> {
         TailingReader::open(self.0.source.clone(), options).await
+    }
+
+    /// A check of the whole database, about to run. No request yet.
+    ///
+    /// Errors: `InvalidArgument` for an option out of its bounds.
+    pub fn verification(&self, options: VerifyOptions) -> Result<Verification> {
+        Verification::new(self.0.source.clone(), options)
     }
 
     /// Opens a tailer on the change feed. Cost: as [`Tailer::open`].

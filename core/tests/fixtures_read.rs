@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, reason = "what a test cannot unwrap fails it")]
 
 mod bucket;
+mod why;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -72,6 +73,7 @@ fn every_bucket_of_the_original_reads_as_expected() {
             for key in expected.keys().cloned().chain(keys_of_script(&name)) {
                 let got = reader.get(&key).await.unwrap_or_else(|error| panic!("{name}: {error}"));
                 assert_eq!(got.as_ref().map(summary), expected.get(&key).cloned(), "{name}: get {key:?}");
+                why::agrees_with_get(&reader.view(), &key).await;
             }
             let scan = reader.scan(ScanOptions::default()).await.unwrap();
             let shown = collect(scan).await.unwrap_or_else(|error| panic!("{name}: {error}"));

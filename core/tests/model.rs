@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod host;
+mod why;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -284,6 +285,7 @@ impl World {
             let key = key(n);
             let got = view.get(&key).await.unwrap();
             assert_eq!(got.as_ref(), expected.get(&key[..]), "get {key:?} of {committed} writes");
+            why::agrees_with_get(view, &key).await;
         }
         let mut scan = view.scan(&ScanOptions::default());
         let mut scanned = Vec::new();

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "what a test cannot unwrap fails it")]
 
 mod bucket;
+mod why;
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -129,6 +130,7 @@ proptest! {
             for key in all_keys() {
                 let got = reader.get_entry(&key).await.unwrap().map(|entry| (entry.sequence, entry.value.to_vec()));
                 prop_assert_eq!(got, model.get(&key).cloned(), "{:?}", key);
+                why::agrees_with_get(&reader.view(), &key).await;
             }
             let options = ScanOptions {
                 start: Bound::Included(from.clone().into()),

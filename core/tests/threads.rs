@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use isledb_core::read::{CatchUpOptions, ReaderOptions, ScanOptions, TailingReaderOptions};
 use isledb_core::tail::TailOptions;
+use isledb_core::verify::VerifyOptions;
 use isledb_core::write::{WriteBatch, WriterOptions};
 use isledb_core::{Db, Error, Result};
 
@@ -34,6 +35,8 @@ async fn read(db: Db) -> Result<()> {
     let mut scan = reader.scan(ScanOptions::default()).await?;
     scan.next().await?;
     reader.scoped().view().get(b"k").await?;
+    reader.view().why(b"k").await?;
+    db.verification(VerifyOptions::default())?.run(drop).await?;
     Ok(())
 }
 

@@ -58,6 +58,11 @@ impl Layout {
         &self.prefix
     }
 
+    /// What all objects of the manifest start with.
+    pub fn manifest_prefix(&self) -> String {
+        self.under("manifest/")
+    }
+
     /// `P/manifest/CURRENT`.
     pub fn current(&self) -> String {
         self.under("manifest/CURRENT")

@@ -29,6 +29,7 @@ mod trusted;
 mod version;
 mod view;
 mod walk;
+mod why;
 
 pub use cache::{BlockCache, CacheStats, DEFAULT_CACHE_BYTES};
 pub use catch_up::{CatchUpError, CatchUpOptions, CatchUpResult};
@@ -38,3 +39,4 @@ pub use scan::{Scan, ScanOptions, TryNext};
 pub use tailing::{TailingReader, TailingReaderOptions};
 pub use version::Entry;
 pub use view::View;
+pub use why::{Answer, FilterVerdict, Held, KeyPlace, KeyVersion, MAX_VERSIONS, Skip, Source, Why};

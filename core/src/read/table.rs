@@ -36,6 +36,10 @@ impl<'a> Wanted<'a> {
     pub(crate) fn new(key: &'a [u8]) -> Wanted<'a> {
         Wanted { key, hash: filter_hash(key) }
     }
+
+    pub(super) fn hash(&self) -> u32 {
+        self.hash
+    }
 }
 
 /// Where a key would be in a table.
@@ -133,7 +137,7 @@ impl Loader {
 }
 
 /// The full filter, where the index partitions have none of their own and it is worth asking.
-fn beside_index(table: &Table) -> Option<FullFilter> {
+pub(super) fn beside_index(table: &Table) -> Option<FullFilter> {
     if !table.is_two_level() {
         return None;
     }

@@ -94,9 +94,13 @@ impl Tables {
         sources
     }
 
+    /// Every table, by rank.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<TableRef>> {
+        self.l0.iter().chain(self.runs.iter().flat_map(|run| &run.tables))
+    }
+
     /// True if one of the tables is the object `name`.
     pub(crate) fn names(&self, name: &str) -> bool {
-        let mut tables = self.l0.iter().chain(self.runs.iter().flat_map(|run| &run.tables));
-        tables.any(|table| table.name.as_str() == name)
+        self.all().any(|table| table.name.as_str() == name)
     }
 }

@@ -8,7 +8,7 @@ use super::pinned::Pinned;
 use super::reader::{Found, Reader, now_ms};
 use super::scan::{Scan, ScanOptions};
 use super::version::Entry;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::manifest::ManifestView;
 
@@ -23,8 +23,8 @@ const JUST_NOW_MS: u64 = 1_000;
 /// expired is decided at each read.
 #[derive(Clone)]
 pub struct View {
-    reader: Reader,
-    pinned: Arc<Pinned>,
+    pub(super) reader: Reader,
+    pub(super) pinned: Arc<Pinned>,
 }
 
 impl View {
@@ -131,10 +131,15 @@ impl View {
         self.pinned.check_age(self.host())?;
         match self.reader.find(&self.pinned, key).await {
             Ok(found) => Ok(found),
-            Err(error) => Err(match self.reader.after_missing(&self.pinned, error).await {
-                Ok(_) => self.pinned.expired(self.host()),
-                Err(error) => error,
-            }),
+            Err(error) => Err(self.failed(error).await),
+        }
+    }
+
+    /// What a failed read of this view says to the caller: an object that is gone may be one that the view outlived.
+    pub(super) async fn failed(&self, error: Error) -> Error {
+        match self.reader.after_missing(&self.pinned, error).await {
+            Ok(_) => self.pinned.expired(self.host()),
+            Err(error) => error,
         }
     }
 }

@@ -21,14 +21,17 @@ pub(super) fn oldest_slot(current: &Current) -> u64 {
 /// The oldest cursor that works.
 pub(super) fn begin(current: &Current, replay: &Replay) -> Cursor {
     let slot = oldest_slot(current);
-    // In front of the window the rule's own start counts. In front of an older slot no claim is known any more, and none is
-    // needed: a floor below the window means that only we have covered slots since, and behind a claim of ours no entry of
-    // a lower epoch follows. The one exception: a live original whose entry lost the race against our claim, was covered
-    // for it, and lies at the floor while the claim lies just below: from that floor on its table is shown, though it does
-    // not count.
-    let epochs =
-        Role::ALL.map(|role| if slot == current.log_seq_start { replay.active_at_start(role) } else { 0 });
-    Cursor::at(slot, epochs)
+    Cursor::at(slot, epochs_at(current, replay, slot))
+}
+
+/// The epochs below which entries from `slot` on do not count.
+///
+/// In front of the window the rule's own start counts. In front of an older slot no claim is known any more, and none is
+/// needed: a floor below the window means that only we have covered slots since, and behind a claim of ours no entry of a
+/// lower epoch follows. The one exception: a live original whose entry lost the race against our claim, was covered for it,
+/// and lies at the floor while the claim lies just below: from that floor on its table is shown, though it does not count.
+pub(crate) fn epochs_at(current: &Current, replay: &Replay, slot: u64) -> [u64; 2] {
+    Role::ALL.map(|role| if slot == current.log_seq_start { replay.active_at_start(role) } else { 0 })
 }
 
 /// The cursor behind all that is committed.
@@ -73,7 +76,7 @@ pub(super) fn expired(cursor: &Cursor, oldest: &Cursor) -> Error {
 
 /// The table that `entry` adds to the feed, if it does: an entry of an author who was fenced before it does not count.
 /// `epochs` moves behind the entry.
-pub(super) fn flushed(entry: &LogEntry, epochs: &mut [u64; 2]) -> Option<Arc<SstMeta>> {
+pub(crate) fn flushed(entry: &LogEntry, epochs: &mut [u64; 2]) -> Option<Arc<SstMeta>> {
     let active = &mut epochs[entry.role as usize];
     match &entry.op {
         Op::FenceClaim { .. } => *active = (*active).max(entry.epoch),

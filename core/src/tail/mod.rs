@@ -9,7 +9,7 @@
 mod bootstrap;
 mod change;
 mod cursor;
-mod feed;
+pub(crate) mod feed;
 mod gathered;
 mod options;
 mod pace;

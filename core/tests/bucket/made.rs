@@ -1,7 +1,8 @@
 //! A database made table by table, without a writer: for what must be counted exactly.
 
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 
 use bytes::{Bytes, BytesMut};
 use isledb_core::format::ksuid::Ksuid;
@@ -9,8 +10,19 @@ use isledb_core::format::layout::Layout;
 use isledb_core::format::manifest::{Current, InlineEntry, LogEntry, Op, Role, Snapshot, SortedRun, SstMeta};
 use isledb_core::format::sst::{Kind, TableBuilder, TableOptions};
 use isledb_core::format::time::Timestamp;
-use isledb_core::host::{MemoryStore, ObjectStore, PutCondition};
+use isledb_core::host::{GetOptions, MemoryStore, ObjectStore, PutCondition};
 use isledb_core::manifest::State;
+
+/// The outcome of a request to the memory store, which needs no waking: it works within a test's executor too.
+fn now<T>(request: impl Future<Output = T>) -> T {
+    let mut request = pin!(request);
+    let mut context = Context::from_waker(Waker::noop());
+    loop {
+        if let Poll::Ready(outcome) = request.as_mut().poll(&mut context) {
+            return outcome;
+        }
+    }
+}
 
 /// The database under the prefix `db`; what is added becomes visible by [`Made::publish`].
 pub(crate) struct Made {
@@ -31,10 +43,25 @@ impl Made {
     }
 
     fn put(&self, key: &str, body: Bytes) {
-        // The memory store needs no waking, so this works within a test's executor too.
-        let mut put = self.store.put(key, body, PutCondition::None);
-        let mut context = Context::from_waker(Waker::noop());
-        while put.as_mut().poll(&mut context).map(|done| done.unwrap()).is_pending() {}
+        now(self.store.put(key, body, PutCondition::None)).unwrap();
+    }
+
+    /// An object as it is stored.
+    pub(crate) fn object(&self, key: &str) -> Bytes {
+        now(async {
+            let got = self.store.get(key, GetOptions::default()).await.unwrap();
+            got.body.collect(key, got.meta.size).await.unwrap()
+        })
+    }
+
+    /// Damages the database: the object becomes this.
+    pub(crate) fn replace(&self, key: &str, body: Bytes) {
+        self.put(key, body);
+    }
+
+    /// Takes an object away.
+    pub(crate) fn remove(&self, key: &str) {
+        now(self.store.delete(&[key.to_owned()])).unwrap();
     }
 
     /// Stores a table of these entries (key, sequence, value; `None` deletes).
@@ -81,7 +108,7 @@ impl Made {
             min_key: summary.min_key,
             max_key: summary.max_key,
             size: summary.size,
-            checksum: format!("sha256:{}", "0123456789abcdef".repeat(4)),
+            checksum: summary.sha256.iter().fold("sha256:".into(), |text, byte| format!("{text}{byte:02x}")),
             meta_offset: Some(summary.meta_offset),
             entry_count: Some(summary.entries),
             delete_count: Some(summary.deletes),
