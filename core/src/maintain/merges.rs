@@ -10,7 +10,7 @@ use super::plan::merge::{Job, JobKind, Turn, plan, plan_full};
 use super::report::{MergeReport, Report};
 use crate::error::{Error, Result};
 use crate::format::manifest::{Compaction, SortedRun, SstMeta};
-use crate::host::Event;
+use crate::host::{Event, Moment};
 use crate::manifest::{Attempt, Draft, Replay};
 use crate::read::fetch::Source;
 
@@ -115,7 +115,10 @@ impl Maintenance {
         };
         let made = execute(&around, &replay.state, &job, &mut self.leftovers).await?;
         let (compaction, moved) = describe(&job, &made, replay.state.next_sorted_run_id);
-        let draft = Draft::compaction(compaction, moved, made.began);
+        let oldest = made.tables.iter().map(|table| table.began);
+        let now = Moment::now(self.requests.host.as_ref());
+        let began = oldest.min_by_key(Moment::unix_ms).unwrap_or(now);
+        let draft = Draft::compaction(compaction, moved, began);
         let Attempt::Committed(published) = self.publish(draft).await? else {
             self.settle().await?;
             return Ok(None);
@@ -128,7 +131,7 @@ impl Maintenance {
             tables_moved: job.moved.len() as u64,
             tables_written: made.tables.len() as u64,
             bytes_read: job.bytes(),
-            bytes_written: made.tables.iter().map(|sst| sst.size).sum(),
+            bytes_written: made.tables.iter().map(|table| table.meta.size).sum(),
             entries_read: made.entries_read,
             entries_written: made.entries_written,
         }))
@@ -146,7 +149,8 @@ impl Maintenance {
 
 /// The entry's payload, and the ids of the tables that the new run lists again.
 fn describe(job: &Job, made: &Made, run_id: u32) -> (Compaction, Vec<String>) {
-    let mut ssts: Vec<Arc<SstMeta>> = made.tables.iter().chain(&job.moved).cloned().collect();
+    let mut ssts: Vec<Arc<SstMeta>> =
+        made.tables.iter().map(|table| &table.meta).chain(&job.moved).cloned().collect();
     ssts.sort_by(|a, b| a.min_key.cmp(&b.min_key));
     let compaction = Compaction {
         remove_sstable_ids: job.inputs.iter().map(|sst| sst.id.clone()).collect(),

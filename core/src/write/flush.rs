@@ -5,6 +5,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
+use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -25,6 +26,9 @@ use crate::maybe::BoxFuture;
 /// A table whose upload began longer ago is made again under a new name: half an hour before the publisher refuses it (12 h),
 /// since from a day on garbage collection may take it for an orphan.
 const MAX_UPLOAD_AGE_MS: u64 = 23 * 30 * 60_000;
+
+/// Between two looks at a level 0 that is full.
+const L0_PAUSE: Duration = Duration::from_millis(200);
 
 /// The publisher and the uploads in flight. It lies in the writer's state while nobody flushes, and in the one future that
 /// flushes otherwise; so nothing here needs a lock, and what a failed or forgotten call left behind is found again.
@@ -70,7 +74,10 @@ impl Flusher {
         if let Some(result) = result {
             self.context.requests.ended(begun, |elapsed| Event::Flush { result, elapsed });
         }
-        let committed_one = committed.map(|published| published.is_some());
+        let committed_one = match committed {
+            Ok(None) => self.look_for_merges().await.map(|()| false),
+            committed => committed.map(|published| published.is_some()),
+        };
         buffer.finish_step(self, &committed_one);
         committed_one.map(drop)
     }
@@ -96,6 +103,22 @@ impl Flusher {
             }
             // Stale: too much time passed on the way. What is too old is made new, under the same identity.
         }
+    }
+
+    /// Tables in level 0, as of the base.
+    pub(super) fn l0_tables(&self) -> u64 {
+        self.publisher.view().state().l0.len() as u64
+    }
+
+    /// With nothing to commit, where puts wait because level 0 is full: a pause, and a look whether it still is (one
+    /// conditional GET).
+    async fn look_for_merges(&mut self) -> Result<()> {
+        let limit = self.context.options.l0_limit;
+        if limit.is_none_or(|limit| self.l0_tables() < u64::from(limit)) {
+            return Ok(());
+        }
+        self.context.host.sleep(L0_PAUSE).await;
+        self.publisher.refresh().await
     }
 
     /// Writes a snapshot where the window has grown enough: two requests in series, while the tables of this flush are on

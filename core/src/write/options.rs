@@ -65,6 +65,10 @@ pub struct WriterOptions {
     pub part_size: u64,
     /// Signs each table that is flushed; see [`crate::signature`]. Default: what the handle of the database signs with.
     pub signer: Option<Arc<dyn TableSigner>>,
+    /// Tables in level 0 at which a put waits until a merge has taken some, as it waits at `max_pending_memtables`: so readers never have
+    /// more of them to ask. What is buffered already is flushed all the same. Only with maintenance beside it, here or
+    /// elsewhere; a put that waits looks for its work with one conditional GET each 200 ms. Default: none; 1 to 100,000.
+    pub l0_limit: Option<u32>,
     /// How long a put waits for space before it fails with [`Error::Backpressure`]. Default 30 s; up to a day; zero does
     /// not wait at all.
     pub put_deadline: Duration,
@@ -93,6 +97,7 @@ impl Default for WriterOptions {
             upload_concurrency: 4,
             part_size: 32 * MIB,
             signer: None,
+            l0_limit: None,
             put_deadline: Duration::from_secs(30),
             flush_deadline: Duration::from_secs(60),
         }
@@ -112,6 +117,9 @@ impl WriterOptions {
         within("max_batch", self.max_batch, 1..=MAX_BATCH_BYTES)?;
         within("upload_concurrency", self.upload_concurrency.into(), 1..=64)?;
         within("part_size", self.part_size, 5 * MIB..=1024 * MIB)?;
+        if let Some(limit) = self.l0_limit {
+            within("l0_limit", limit.into(), 1..=100_000)?;
+        }
         within("put_deadline (ms)", millis(self.put_deadline), 0..=DAY)?;
         within("flush_deadline (ms)", millis(self.flush_deadline), 1..=600_000)?;
         if let Some(age) = self.max_view_age {
@@ -172,12 +180,13 @@ mod tests {
         assert_eq!(defaults.blob_threshold, 256 << 10);
         assert_eq!(defaults.flush_interval, Duration::from_secs(1));
         assert_eq!(defaults.max_pending_memtables, 4);
+        assert_eq!(defaults.l0_limit, None);
     }
 
     #[test]
     fn what_is_out_of_bounds_is_refused_by_name() {
         type Change = fn(&mut WriterOptions);
-        let cases: [(&str, Change); 14] = [
+        let cases: [(&str, Change); 15] = [
             ("memtable_size", |o| o.memtable_size = 4095),
             ("flush_interval", |o| o.flush_interval = Duration::MAX),
             ("max_pending_memtables", |o| o.max_pending_memtables = 0),
@@ -187,6 +196,7 @@ mod tests {
             ("max_batch", |o| o.max_batch = 0),
             ("upload_concurrency", |o| o.upload_concurrency = 65),
             ("part_size", |o| o.part_size = (5 << 20) - 1),
+            ("l0_limit", |o| o.l0_limit = Some(0)),
             ("put_deadline", |o| o.put_deadline = Duration::from_secs(86_401)),
             ("flush_deadline", |o| o.flush_deadline = Duration::ZERO),
             ("max_view_age", |o| o.max_view_age = Some(Duration::from_millis(999))),

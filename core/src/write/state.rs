@@ -27,6 +27,8 @@ pub(super) struct State {
     /// Of the memtable that was committed last.
     spare: Spare,
     committed: u64,
+    /// Tables in level 0, as of the last commit or look.
+    l0_tables: u64,
     /// Why no call can succeed any more.
     failed: Option<Error>,
     phase: Phase,
@@ -74,6 +76,7 @@ pub(super) enum Due {
 
 impl Buffer {
     pub(super) fn new(flusher: Flusher, next_sequence: u64) -> Buffer {
+        let l0_tables = flusher.l0_tables();
         let state = State {
             active: Memtable::new(next_sequence),
             active_since: None,
@@ -81,6 +84,7 @@ impl Buffer {
             pending_bytes: 0,
             spare: Spare::default(),
             committed: next_sequence - 1,
+            l0_tables,
             failed: None,
             phase: Phase::Open,
             flusher: Some(Box::new(flusher)),
@@ -122,6 +126,7 @@ impl Buffer {
             Err(error) if is_final(error) => state.failed = Some(error.clone()),
             Err(_) => {}
         }
+        state.l0_tables = flusher.l0_tables();
         state.flusher = Some(flusher);
         drop(state);
         self.signal.notify();
@@ -129,7 +134,8 @@ impl Buffer {
 }
 
 impl State {
-    /// True if `count` writes may go to the active memtable now. Makes room by rotating where that is possible.
+    /// True if `count` writes may go to the active memtable now. Makes room by rotating where that is possible; where level 0
+    /// is full, only merges make it.
     ///
     /// Errors: what failed for good, `Closed`, `Unsupported` when the sequence numbers are used up.
     pub(super) fn has_room(&mut self, count: u64, context: &Context) -> Result<bool> {
@@ -137,6 +143,9 @@ impl State {
         if count > MAX_SEQUENCE.saturating_sub(self.active.next_sequence()) {
             let object = context.layout.current();
             return Err(Error::Unsupported { object, what: "more than 2^56 writes".to_owned() });
+        }
+        if context.options.l0_limit.is_some_and(|limit| self.l0_tables >= u64::from(limit)) {
+            return Ok(false);
         }
         Ok(self.active.bytes() < context.options.memtable_size || self.rotate(context))
     }

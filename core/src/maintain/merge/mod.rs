@@ -12,6 +12,7 @@ mod judge;
 mod leftovers;
 mod output;
 mod pace;
+mod renew;
 mod work;
 
 pub(super) use leftovers::Leftovers;

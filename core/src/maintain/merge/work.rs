@@ -12,6 +12,7 @@ use super::judge::{Judge, Judged};
 use super::leftovers::Leftovers;
 use super::output::{Output, Traits};
 use super::pace::Pace;
+use super::renew::renew;
 use crate::error::{Error, Result};
 use crate::format::layout::Layout;
 use crate::format::manifest::SstMeta;
@@ -49,13 +50,19 @@ pub(in crate::maintain) struct Surroundings<'a> {
     pub(in crate::maintain) now_ms: u64,
 }
 
-/// What a merge made.
+/// A table in the store that no manifest names yet.
 #[derive(Debug, Clone)]
+pub(in crate::maintain) struct Uploaded {
+    pub(in crate::maintain) meta: Arc<SstMeta>,
+    /// Before the first request of it.
+    pub(in crate::maintain) began: Moment,
+}
+
+/// What a merge made.
+#[derive(Debug, Clone, Default)]
 pub(in crate::maintain) struct Made {
     /// The tables, ascending.
-    pub(in crate::maintain) tables: Vec<Arc<SstMeta>>,
-    /// Before the first request of the first of them.
-    pub(in crate::maintain) began: Moment,
+    pub(in crate::maintain) tables: Vec<Uploaded>,
     pub(in crate::maintain) entries_read: u64,
     pub(in crate::maintain) entries_written: u64,
 }
@@ -73,6 +80,7 @@ pub(in crate::maintain) async fn execute(
     let mut work = Work::new(around, state, job, leftovers);
     let mut merge = Merge::new(open_inputs(around, state, job));
     let mut tries = 0;
+    let mut backoff = around.source.requests.backoff();
     loop {
         let uploaded = work.tables.len();
         match work.run(&mut merge).await {
@@ -84,13 +92,15 @@ pub(in crate::maintain) async fn execute(
                 }
                 tracing::warn!(%error, "the upload of a merged table failed; it is made again");
                 work.go_back(&mut merge).await;
+                backoff.pause(around.source.requests.host.as_ref()).await;
             }
             Err(Failure::Upload(error) | Failure::Other(error)) => return Err(error),
         }
     }
-    let Work { tables, began, counts, .. } = work;
+    let Work { mut tables, counts, leftovers, .. } = work;
+    renew(around, &mut tables, leftovers).await?;
     let Counts { read: entries_read, written: entries_written } = counts;
-    Ok(Made { tables, began, entries_read, entries_written })
+    Ok(Made { tables, entries_read, entries_written })
 }
 
 /// One input for all tables that can be read one behind the other.
@@ -133,10 +143,11 @@ struct Work<'a> {
     /// First keys of the tables that move, ascending: no new table may reach over one.
     walls: Vec<Bytes>,
     output: Option<Output>,
-    tables: Vec<Arc<SstMeta>>,
+    tables: Vec<Uploaded>,
     /// What was counted when the last table was finished.
     counted: Counts,
     counts: Counts,
+    /// Before the first request of the table under way.
     began: Moment,
     /// Keys and values since others could run.
     since_yield: u64,
@@ -207,7 +218,7 @@ impl<'a> Work<'a> {
         let from = self
             .tables
             .last()
-            .map_or_else(Bytes::new, |last| last.max_key.iter().copied().chain([0]).collect());
+            .map_or_else(Bytes::new, |last| last.meta.max_key.iter().copied().chain([0]).collect());
         merge.sources_mut().iter_mut().for_each(|input| input.seek(from.clone()));
         merge.reset();
         self.below.rewind();
@@ -281,15 +292,11 @@ impl<'a> Work<'a> {
 
     fn begin_table(&mut self) -> Output {
         let Surroundings { source, layout, options, epoch, .. } = self.around;
-        let (requests, host) = (&source.requests, source.requests.host.as_ref());
-        // The digits below a millisecond are random: two owners may count the same epoch, and some clocks tick in milliseconds.
-        let unix_ns = host.now_unix_ns();
-        let mut random = [0; 8];
-        host.fill_random(&mut random);
-        let salted_ns = unix_ns - unix_ns % 1_000_000 + u64::from_ne_bytes(random) % 1_000_000;
-        let id = format!("{epoch}-0-0-{salted_ns}-{:04}.sst", self.tables.len() + 1);
+        let (id, unix_ns) = new_id(self.around, self.tables.len());
         self.leftovers.tables.push(id.clone());
-        self.leftovers.upload = Some(Upload::new(requests.clone(), layout.sst(&id), options.part_size));
+        self.leftovers.upload =
+            Some(Upload::new(source.requests.clone(), layout.sst(&id), options.part_size));
+        self.began = Moment::now(source.requests.host.as_ref());
         Output::new(id, *epoch, unix_ns, options)
     }
 
@@ -312,10 +319,23 @@ impl<'a> Work<'a> {
     async fn finish_table(&mut self) -> Result<(), Failure> {
         let Some(output) = self.output.take() else { return Ok(()) };
         let finished = output.finish(self.around.options, self.around.signer, self.leftovers).await;
-        self.tables.push(Arc::new(finished.map_err(Failure::Upload)?));
+        let meta = Arc::new(finished.map_err(Failure::Upload)?);
+        self.tables.push(Uploaded { meta, began: self.began });
         self.counted = self.counts;
         Ok(())
     }
+}
+
+/// A name that no table ever had, `<epoch>-0-0-<unix_nanos>-<number>.sst`, and the present.
+///
+/// Two owners may count the same epoch, and some clocks tick in milliseconds; so the digits below one are random.
+pub(super) fn new_id(around: &Surroundings<'_>, tables_before: usize) -> (String, u64) {
+    let host = around.source.requests.host.as_ref();
+    let unix_ns = host.now_unix_ns();
+    let mut random = [0; 8];
+    host.fill_random(&mut random);
+    let salted_ns = unix_ns - unix_ns % 1_000_000 + u64::from_ne_bytes(random) % 1_000_000;
+    (format!("{}-0-0-{salted_ns}-{:04}.sst", around.epoch, tables_before + 1), unix_ns)
 }
 
 /// Loads every input that waits, all at once.
