@@ -266,3 +266,11 @@ fn a_policy_without_a_verifier_is_refused_at_open() {
     let refused = Db::open(memory(), Arc::new(TestHost::new()), "db", options).err().unwrap();
     assert!(matches!(&refused, Error::InvalidArgument { what } if what.contains("signatures")), "{refused}");
 }
+
+#[test]
+fn by_default_nothing_is_signed_checked_or_told() {
+    let options = DbOptions::default();
+    assert!(options.signer.is_none() && options.verifier.is_none() && options.signatures.is_none());
+    assert!(!options.verify_checksums && options.observer.is_none() && options.lsn.is_none());
+    assert!(WriterOptions::default().signer.is_none());
+}

@@ -1,6 +1,7 @@
 //! The command line: flags of every command here, those of one command beside it.
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::command::{batch, del, demo, dump, export, get, load, put, scan, stat, tail};
 use crate::keys::Encoding;
 use crate::progress::When;
+use crate::signing::Policy;
 
 /// Read, write, load, tail and look into an IsleDB database in a bucket or a folder.
 #[derive(Debug, Parser)]
@@ -27,8 +29,9 @@ Flags of every command are also read from ISLEDB_* variables (ISLEDB_TIMEOUT=5s)
 their own names, from the file of --config; the command line wins, then the variables.
 
 Exit codes: 0 done, 1 the key or the database is not there, 2 wrong call, 3 store not reached
-or out of time, 4 fenced by another owner, 5 corrupt or missing object, 6 unsupported,
-7 no permission, 8 outcome unknown, 9 expired view or cursor, 130 interrupted before the end.
+or out of time, 4 fenced by another owner, 5 corrupt, missing or untrusted object,
+6 unsupported, 7 no permission, 8 outcome unknown, 9 expired view or cursor, 130 interrupted
+before the end.
 
 `isledb help COMMAND` says more, with examples.";
 
@@ -139,6 +142,46 @@ pub(crate) struct Global {
     #[arg(long, global = true, env = "ISLEDB_CACHE_BYTES", hide_env = true, value_name = "SIZE", default_value = "1GiB",
           value_parser = crate::size::parse, help_heading = "Store")]
     pub(crate) cache_bytes: u64,
+    /// Sign the tables that are written with this Ed25519 key (PEM, or base64)
+    #[arg(
+        long,
+        global = true,
+        env = "ISLEDB_SIGN_KEY",
+        hide_env = true,
+        value_name = "FILE",
+        help_heading = "Signatures"
+    )]
+    pub(crate) sign_key: Option<PathBuf>,
+    /// Read only tables that one of these Ed25519 public keys signed (PEM, or base64)
+    #[arg(
+        long,
+        global = true,
+        env = "ISLEDB_VERIFY_KEY",
+        hide_env = true,
+        value_name = "FILE",
+        help_heading = "Signatures"
+    )]
+    pub(crate) verify_key: Option<PathBuf>,
+    /// What to do about other tables; require where there is --verify-key, else off
+    #[arg(
+        long,
+        global = true,
+        env = "ISLEDB_SIGNATURES",
+        hide_env = true,
+        value_name = "POLICY",
+        help_heading = "Signatures"
+    )]
+    pub(crate) signatures: Option<Policy>,
+    /// Serve metrics for Prometheus at this address while the command runs: 127.0.0.1:9464
+    #[arg(
+        long,
+        global = true,
+        env = "ISLEDB_METRICS_ADDR",
+        hide_env = true,
+        value_name = "ADDRESS",
+        help_heading = "Output"
+    )]
+    pub(crate) metrics_addr: Option<SocketAddr>,
     /// Defaults of the flags, in TOML, under the same names
     #[arg(
         long,

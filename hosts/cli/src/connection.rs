@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use isledb::format::layout::Layout;
 use isledb::format::manifest::Current;
-use isledb::host::{Cost, Host, Meter, Metered, ObjectStore, Requests, RetryPolicy};
+use isledb::host::{Cost, Host, Meter, Metered, ObjectStore, Observer, Requests, RetryPolicy};
 use isledb::manifest::{CurrentRead, ManifestView};
 use isledb::read::{Reader, ReaderOptions};
 use isledb::tail::{TailOptions, Tailer};
@@ -16,6 +16,7 @@ use isledb::{Db, DbOptions, DiskCache, DiskCacheCounters, DiskCacheOptions, Erro
 use crate::args::{Global, Role};
 use crate::as_of::FixedManifest;
 use crate::exit::Outcome;
+use crate::{exporter, signing};
 
 /// The longest that a command waits at its end for its disk cache.
 const SETTLE: Duration = Duration::from_secs(1);
@@ -71,8 +72,13 @@ impl Connection {
             _ => Arc::new(metered),
         };
         let host: Arc<dyn Host> = Arc::new(isledb::TokioHost::new());
-        let options = DbOptions { retry: retry(global.timeout), ..DbOptions::default() };
+        let observer = global.metrics_addr.map(|_| Arc::new(isledb::Metrics) as Arc<dyn Observer>);
+        let options = DbOptions { retry: retry(global.timeout), observer, ..DbOptions::default() };
+        let options = signing::with_keys(options, global)?;
         let db = Db::open(store, host, &place.prefix, options.clone())?;
+        if global.metrics_addr.is_some() {
+            exporter::sample(&db, metering.meter.clone());
+        }
         Ok(Connection { url: url.to_owned(), metering, options, db })
     }
 

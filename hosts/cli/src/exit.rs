@@ -15,7 +15,7 @@ pub(crate) enum Code {
     Unreachable = 3,
     /// Another owner holds the role.
     Fenced = 4,
-    /// An object is damaged or gone.
+    /// An object is damaged or gone, or no trusted key signed it.
     Corrupt = 5,
     /// A later layout, a store without conditional writes, an unknown codec.
     Unsupported = 6,
@@ -208,6 +208,12 @@ fn told(error: &Error) -> (Code, &'static str, String, Option<&'static str>) {
             format!("corrupt object: expected {expected}, found {found}"),
             Some("keep the bucket as it is and restore this object from a copy"),
         ),
+        Error::Untrusted { reason, .. } => (
+            Code::Corrupt,
+            "untrusted",
+            format!("a table is not to be trusted: {reason}"),
+            Some("find out who wrote it, or give --verify-key the key that signed it"),
+        ),
         Error::Unsupported { what, .. } => (
             Code::Unsupported,
             "unsupported",
@@ -300,6 +306,7 @@ mod tests {
             (Error::Backpressure { pending_bytes: 1, waited_ms: 1 }, 3),
             (Error::Fenced { role: "writer", holder: object(), epoch: 1 }, 4),
             (Error::NotFound { object: object() }, 5),
+            (Error::Untrusted { object: object(), reason: object() }, 5),
             (Error::Unsupported { object: object(), what: object() }, 6),
             (Error::Permission { object: object(), message: object() }, 7),
             (

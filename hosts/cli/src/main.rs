@@ -12,6 +12,7 @@ mod cost;
 mod duration;
 mod entry;
 mod exit;
+mod exporter;
 mod interrupt;
 mod json;
 mod keys;
@@ -20,6 +21,7 @@ mod output;
 mod progress;
 mod reverse;
 mod rows;
+mod signing;
 mod size;
 mod writing;
 
@@ -99,6 +101,9 @@ async fn run(cli: Cli) -> Outcome {
         interrupt: Interrupt::listen(),
         metered: None,
     };
+    if let Some(address) = context.global.metrics_addr {
+        exporter::serve(address)?;
+    }
     let outcome = command::run(cli.command, &mut context).await;
     // What was printed before a failure belongs in front of it.
     let flushed = context.out.flush();

@@ -49,11 +49,14 @@ mod cloud;
 mod compression;
 pub mod disk_cache;
 mod file;
+pub mod keys;
+mod metrics;
 mod observed;
 mod positioned;
 mod tokio_host;
 mod url;
 
+pub use self::metrics::Metrics;
 pub use background::{BackgroundRefresh, BackgroundWriter};
 pub use cloud::CloudStore;
 pub use compression::zstd;
