@@ -6,6 +6,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by a panic")]
 
+mod merged;
 mod ours;
 mod pebble;
 mod rocksdb;
@@ -46,6 +47,11 @@ fn main() -> ExitCode {
         let (damaging, recipe) = (program.clone(), recipes[recipes.len() / 2].clone());
         trials.push(Trial::test("pebble::notices_damage", move || {
             pebble::notices_damage(&damaging, &recipe);
+            Ok(())
+        }));
+        let merging = program.clone();
+        trials.push(Trial::test("pebble::merged", move || {
+            merged::pebble_lists_them(&merging);
             Ok(())
         }));
         for path in golden_tables() {
