@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::command::{batch, del, demo, dump, export, get, load, put, scan, stat, tail};
+use crate::command::{
+    batch, bench, completions, del, demo, dump, export, get, load, man, put, scan, stat, tail, verify, why,
+};
 use crate::keys::Encoding;
 use crate::progress::When;
 use crate::signing::Policy;
@@ -28,10 +30,10 @@ or ./dir. Credentials come from the usual variables of each cloud (AWS_*, GOOGLE
 Flags of every command are also read from ISLEDB_* variables (ISLEDB_TIMEOUT=5s) and, under
 their own names, from the file of --config; the command line wins, then the variables.
 
-Exit codes: 0 done, 1 the key or the database is not there, 2 wrong call, 3 store not reached
-or out of time, 4 fenced by another owner, 5 corrupt, missing or untrusted object,
-6 unsupported, 7 no permission, 8 outcome unknown, 9 expired view or cursor, 130 interrupted
-before the end.
+Exit codes: 0 done, 1 the key or the database is not there or a check found something, 2 wrong
+call, 3 store not reached or out of time, 4 fenced by another owner, 5 corrupt, missing
+or untrusted object, 6 unsupported, 7 no permission, 8 outcome unknown, 9 expired view or
+cursor, 130 interrupted before the end.
 
 `isledb help COMMAND` says more, with examples.";
 
@@ -47,8 +49,13 @@ pub(crate) enum Command {
     Load(load::Args),
     Export(export::Args),
     Stat(stat::Args),
+    Why(why::Args),
     Dump(dump::Args),
+    Verify(verify::Args),
+    Bench(bench::Args),
     Demo(demo::Args),
+    Completions(completions::Args),
+    Man(man::Args),
 }
 
 /// Flags of every command.
@@ -232,4 +239,28 @@ pub(crate) struct Role {
     /// Trust that the store keeps the conditions of writes, without a probe before the first one
     #[arg(long, env = "ISLEDB_NO_PROBE", hide_env = true, help_heading = "Writer")]
     pub(crate) no_probe: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn every_command_and_flag_says_what_it_is_for() {
+        let mut whole = Cli::command();
+        whole.build();
+        for command in whole.get_subcommands().filter(|command| command.get_name() != "help") {
+            let name = command.get_name();
+            assert!(command.get_about().is_some_and(|about| about.to_string().len() > 10), "{name}");
+            let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(after.contains("Examples:"), "{name} has no examples");
+            for argument in command.get_arguments() {
+                let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+                assert!(!help.is_empty(), "{name}: {} has no help", argument.get_id());
+                assert!(!help.ends_with('.'), "{name}: {}: {help}", argument.get_id());
+            }
+        }
+    }
 }

@@ -6,10 +6,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use isledb::format::layout::Layout;
 use isledb::format::manifest::Current;
-use isledb::host::{Cost, Host, Meter, Metered, ObjectStore, Observer, Requests, RetryPolicy};
+use isledb::host::{Cost, Host, Meter, Metered, ObjectStore, Observer, Requests, RetryPolicy, Span};
 use isledb::manifest::{CurrentRead, ManifestView};
 use isledb::read::{Reader, ReaderOptions};
 use isledb::tail::{TailOptions, Tailer};
+use isledb::verify::{Verification, VerifyOptions};
 use isledb::write::{Writer, WriterOptions};
 use isledb::{Db, DbOptions, DiskCache, DiskCacheCounters, DiskCacheOptions, Error, Provider};
 
@@ -32,6 +33,11 @@ pub(crate) struct Metering {
 impl Metering {
     pub(crate) fn cost(&self) -> Cost {
         self.meter.cost()
+    }
+
+    /// Begins a measurement of its own.
+    pub(crate) fn span(&self) -> Span {
+        self.meter.span()
     }
 
     pub(crate) fn provider(&self) -> Provider {
@@ -80,6 +86,30 @@ impl Connection {
             exporter::sample(&db, metering.meter.clone());
         }
         Ok(Connection { url: url.to_owned(), metering, options, db })
+    }
+
+    /// The database `name` below this one's prefix, in the same store, with caches of its own.
+    pub(crate) fn below(&self, name: &str) -> Outcome<Connection> {
+        let prefix = match self.layout().prefix() {
+            "" => name.to_owned(),
+            prefix => format!("{prefix}/{name}"),
+        };
+        self.with_prefix(&prefix, format!("{}/{name}", self.url.trim_end_matches('/')))
+    }
+
+    /// The same database with nothing in its caches.
+    pub(crate) fn cold(&self) -> Outcome<Connection> {
+        self.with_prefix(self.layout().prefix(), self.url.clone())
+    }
+
+    fn with_prefix(&self, prefix: &str, url: String) -> Outcome<Connection> {
+        let Requests { store, host, .. } = self.requests().clone();
+        let db = Db::open(store, host, prefix, self.options.clone())?;
+        Ok(Connection { url, metering: self.metering.clone(), options: self.options.clone(), db })
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
     }
 
     pub(crate) fn metering(&self) -> Metering {
@@ -162,12 +192,25 @@ impl Connection {
         Ok(db.writer(WriterOptions { takeover: !role.no_takeover, ..options }).await?)
     }
 
+    /// A check of the whole database.
+    pub(crate) fn verification(&self, options: VerifyOptions) -> Outcome<Verification> {
+        Ok(self.db.verification(options)?)
+    }
+
     /// The change feed.
     pub(crate) async fn tailer(&self, options: TailOptions) -> Outcome<Tailer> {
         if self.current().await?.is_none() {
             return Err(self.no_database().into());
         }
         Ok(self.db.tailer(options).await?)
+    }
+
+    /// The error, with the address that the user gave in it.
+    pub(crate) fn named(&self, error: Error) -> Error {
+        match error {
+            Error::NoDatabase { .. } => self.no_database(),
+            other => other,
+        }
     }
 
     fn no_database(&self) -> Error {

@@ -53,12 +53,37 @@ fn settings_come_from_file_and_environment_and_flags_win() {
 #[test]
 fn help_is_there_for_every_command() {
     let all = isledb(&["help"]).ok();
-    for name in ["put", "del", "batch", "get", "scan", "tail", "load", "export", "stat", "dump", "demo"] {
-        assert!(all.contains(&format!("\n  {name} ")), "{name}");
+    let names = all.split("Commands:").nth(1).unwrap().split("\n\n").next().unwrap();
+    let names: Vec<&str> = names.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    for name in ["put", "get", "why", "verify", "bench", "completions", "man", "demo"] {
+        assert!(names.contains(&name), "{name} in {names:?}");
+    }
+    for name in names.into_iter().filter(|name| *name != "help") {
         let help = isledb(&["help", name]).ok();
         assert!(help.contains("Usage: isledb"), "{name}: {help}");
+        assert!(help.contains(&format!("  isledb {name}")), "{name} has no example: {help}");
+        let page = isledb(&["man", name]).ok();
+        assert!(page.contains(&format!(".TH ISLEDB-{} 1", name.to_uppercase())), "{page}");
+        assert!(page.contains("SYNOPSIS"));
     }
     assert!(all.contains("Exit codes: 0 done"));
+}
+
+#[test]
+fn completions_and_manual_pages_know_every_command() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = isledb(&["completions", shell]).ok();
+        assert!(script.contains("verify") && script.contains("path-style"), "{shell}");
+    }
+    assert_eq!(isledb(&["completions", "tcsh"]).code, 2);
+    let place = Place::new();
+    let folder = place.path("man1");
+    isledb(&["man", "--out", &folder.display().to_string()]).ok();
+    for page in ["isledb.1", "isledb-get.1", "isledb-verify.1", "isledb-bench.1"] {
+        let text = std::fs::read_to_string(folder.join(page)).unwrap();
+        assert!(text.contains(".SH NAME"), "{page}");
+    }
+    assert!(isledb(&["man", "nothing"]).failed(2).contains("no command"));
 }
 
 #[test]

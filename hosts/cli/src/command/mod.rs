@@ -1,16 +1,21 @@
 //! The commands, one a file: its arguments, and what it does.
 
 pub(crate) mod batch;
+pub(crate) mod bench;
+pub(crate) mod completions;
 pub(crate) mod del;
 pub(crate) mod demo;
 pub(crate) mod dump;
 pub(crate) mod export;
 pub(crate) mod get;
 pub(crate) mod load;
+pub(crate) mod man;
 pub(crate) mod put;
 pub(crate) mod scan;
 pub(crate) mod stat;
 pub(crate) mod tail;
+pub(crate) mod verify;
+pub(crate) mod why;
 
 use crate::args::{Command, Global};
 use crate::connection::Connection;
@@ -43,6 +48,7 @@ pub(crate) async fn run(command: Command, context: &mut Context) -> Outcome {
         Command::Batch(args) => batch::run(args, context).await,
         Command::Load(args) => load::run(args, context).await,
         Command::Tail(args) => tail::run(args, context).await,
+        Command::Bench(args) => bench::run(args, context).await,
         Command::Demo(args) => demo::run(args, context).await,
         other => {
             let interrupt = context.interrupt.clone();
@@ -64,6 +70,12 @@ async fn brief(command: Command, context: &mut Context) -> Outcome {
         Command::Export(args) => export::run(args, context).await,
         Command::Stat(args) => stat::run(args, context).await,
         Command::Dump(args) => dump::run(args, context).await,
-        Command::Batch(_) | Command::Load(_) | Command::Tail(_) | Command::Demo(_) => Ok(()),
+        Command::Why(args) => why::run(args, context).await,
+        Command::Verify(args) => verify::run(args, context).await,
+        Command::Completions(args) => completions::run(&args, context),
+        Command::Man(args) => man::run(&args, context),
+        Command::Batch(_) | Command::Load(_) | Command::Tail(_) | Command::Bench(_) | Command::Demo(_) => {
+            Ok(())
+        }
     }
 }

