@@ -6,7 +6,7 @@ use std::sync::Weak;
 #[cfg(feature = "write")]
 use std::sync::{Mutex, PoisonError};
 
-use crate::error::Result;
+use crate::error::{Result, within};
 use crate::format::layout::Layout;
 #[cfg(feature = "write")]
 use crate::format::manifest::Role;
@@ -26,14 +26,18 @@ use crate::verify::{Verification, VerifyOptions};
 #[cfg(feature = "write")]
 use crate::write::{WeakWriter, Writer, WriterOptions};
 
+/// Largest bound of the cache that is taken, in bytes.
+const MAX_CACHE_BYTES: u64 = 1 << 40;
+
 /// What all handles of a database share.
 #[derive(Clone)]
 pub struct DbOptions {
     /// Where the manifest lies; `None` is under the prefix, in the same store.
     pub manifest: Option<Arc<dyn ManifestStorage>>,
-    /// How failed requests are repeated.
+    /// How failed requests are repeated. Default: as [`RetryPolicy`] says, for up to a minute.
     pub retry: RetryPolicy,
-    /// Bound of the cache of decoded blocks, index partitions and table tails, in bytes. Default 64 MiB.
+    /// Bound of the cache of decoded blocks, index partitions and table tails, in bytes. Default 64 MiB; at
+    /// most 1 TiB, and 0 keeps next to nothing.
     pub cache_bytes: u64,
     /// Prove, before the first write to a prefix that holds no database of ours, that the store enforces conditional
     /// puts. Default: yes. Off, for a store that is known to be right: 6 requests fewer, once.
@@ -112,6 +116,8 @@ impl Db {
         prefix: &str,
         options: DbOptions,
     ) -> Result<Db> {
+        options.retry.validate()?;
+        within("cache_bytes", options.cache_bytes, 0..=MAX_CACHE_BYTES)?;
         let layout = Layout::new(prefix)?;
         let trust = Trust::new(options.verifier, options.signatures, options.verify_checksums)?;
         let requests = Requests { store, host, policy: options.retry, observer: options.observer };

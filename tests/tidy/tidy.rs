@@ -363,3 +363,55 @@ fn scripts_can_be_run() {
         .collect();
     none(not_executable, "chmod +x");
 }
+
+/// Structs named `..Options` that are arguments of one call and bound nothing.
+const NO_OPTIONS: &[&str] = &["GetOptions"];
+
+/// The public fields of every public struct of options or policy: (file, struct, field).
+fn options() -> Vec<(String, String, String)> {
+    let mut found = Vec::new();
+    let mut sources = rust_under("core/src/");
+    sources.extend(rust_under("hosts/native/src/"));
+    for source in sources {
+        let mut inside: Option<String> = None;
+        for line in source.text.lines() {
+            if let Some(name) =
+                line.strip_prefix("pub struct ").and_then(|rest| rest.split([' ', '<', '(']).next())
+            {
+                let counts =
+                    (name.ends_with("Options") || name.ends_with("Policy")) && !NO_OPTIONS.contains(&name);
+                inside = counts.then(|| name.to_owned());
+            } else if line.starts_with('}') {
+                inside = None;
+            } else if let (Some(name), Some(field)) = (&inside, line.strip_prefix("    pub "))
+                && let Some((field, _)) = field.split_once(':')
+            {
+                found.push((source.path.clone(), name.clone(), field.to_owned()));
+            }
+        }
+    }
+    assert!(found.len() > 50, "too few to be all options: {found:?}");
+    found
+}
+
+#[test]
+fn every_option_is_in_the_table_of_limits_and_its_default_in_a_test() {
+    let limits = fs::read_to_string(root().join("docs/limits.md")).unwrap();
+    // What stands between backticks.
+    let named: Vec<&str> = limits.split('`').skip(1).step_by(2).collect();
+    let tests = ["core/tests/option_defaults.rs", "hosts/native/tests/option_defaults.rs"]
+        .map(|path| fs::read_to_string(root().join(path)).unwrap())
+        .concat();
+    let mut undocumented = Vec::new();
+    let mut untested = Vec::new();
+    for (path, name, field) in options() {
+        if !named.iter().any(|text| has_word(text, &field)) {
+            undocumented.push(format!("{path}: {name}.{field}"));
+        }
+        if !tests.contains(&format!("{name} {{")) || !has_word(&tests, &field) {
+            untested.push(format!("{path}: {name}.{field}"));
+        }
+    }
+    none(undocumented, "add a row to docs/limits.md: default, bound, what happens beyond it");
+    none(untested, "name its default in option_defaults.rs, in a pattern with every field");
+}

@@ -10,7 +10,7 @@ use futures::future::{Either, Future, select};
 
 use super::store::{GetOptions, ListPage, MultipartUpload, ObjectMeta, ObjectStore, PutCondition, Version};
 use super::{Backoff, Host, Moment, Observer};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, within};
 
 /// The largest object that [`Requests::get`] fetches whole: the bound of a value. Larger ones are read by ranges.
 pub const MAX_WHOLE_BYTES: u64 = 256 << 20;
@@ -22,14 +22,15 @@ const MIN_BYTES_PER_MS: u64 = 128;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetryPolicy {
     /// Upper bound of the pause after the first failure; it doubles with each. The pause itself is drawn evenly from zero
-    /// to this bound, so that clients which failed together do not come back together.
+    /// to this bound, so that clients which failed together do not come back together. Default 50; 1 to 60,000.
     pub first_delay_ms: u64,
-    /// Largest such bound.
+    /// Largest such bound. Default 5,000; `first_delay_ms` to 600,000.
     pub max_delay_ms: u64,
     /// How long one attempt may wait for its answer. A body, sent or read, gets 1 ms for every 128 bytes on top of it.
+    /// Default 15,000; 1 to 600,000.
     pub attempt_timeout_ms: u64,
     /// How long after the call began another attempt may begin, and may wait for its answer. Counted by the larger of the
-    /// wall clock's and the monotonic clock's difference.
+    /// wall clock's and the monotonic clock's difference. Default 60,000; 1 to a day.
     pub deadline_ms: u64,
 }
 
@@ -41,6 +42,16 @@ impl Default for RetryPolicy {
             attempt_timeout_ms: 15_000,
             deadline_ms: 60_000,
         }
+    }
+}
+
+impl RetryPolicy {
+    /// Errors: `InvalidArgument` with the first time out of its bounds.
+    pub fn validate(&self) -> Result<()> {
+        within("retry.first_delay_ms", self.first_delay_ms, 1..=60_000)?;
+        within("retry.max_delay_ms", self.max_delay_ms, self.first_delay_ms..=600_000)?;
+        within("retry.attempt_timeout_ms", self.attempt_timeout_ms, 1..=600_000)?;
+        within("retry.deadline_ms", self.deadline_ms, 1..=86_400_000)
     }
 }
 

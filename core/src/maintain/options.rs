@@ -132,6 +132,7 @@ impl MergeOptions {
     pub fn validate(&self) -> Result<()> {
         self.policy.validate()?;
         within("read_ahead", self.read_ahead, 64 << 10..=64 * MIB)?;
+        self.table.validate()?;
         within("part_size", self.part_size, 5 * MIB..=1024 * MIB)?;
         if let Some(rate) = self.bytes_per_second {
             within("bytes_per_second", rate, 64 << 10..=1 << 40)?;

@@ -108,6 +108,7 @@ impl WriterOptions {
     /// Errors: `InvalidArgument` with the first option out of its bounds.
     pub fn validate(&self) -> Result<()> {
         const DAY: u64 = 86_400_000;
+        self.table.validate()?;
         within("memtable_size", self.memtable_size, 4 * KIB..=1024 * MIB)?;
         within("flush_interval (ms)", millis(self.flush_interval), 0..=DAY)?;
         within("max_pending_memtables", self.max_pending_memtables.into(), 1..=64)?;
