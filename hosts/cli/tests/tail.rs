@@ -92,6 +92,113 @@ fn a_bootstrap_begins_with_the_state_and_goes_on_with_the_feed() {
     assert_eq!(plain(&rest), [(5, "put".to_owned(), "b".to_owned())]);
 }
 
+/// The keys `a/0` to `c/9`, each letter in a commit of its own, and then `b/3` once more.
+fn three_letters() -> Place {
+    let place = Place::new();
+    for letter in ["a", "b", "c"] {
+        let rows: String = (0..10)
+            .map(|i| format!("{{\"op\":\"put\",\"key\":\"{letter}/{i}\",\"value\":\"{i}\"}}\n"))
+            .collect();
+        isledb_with(&["batch", &place.url()], rows.as_bytes()).ok();
+    }
+    isledb(&["del", &place.url(), "b/3"]).ok();
+    place
+}
+
+fn keys(changes: &[Value]) -> Vec<String> {
+    plain(changes).into_iter().map(|change| change.2).collect()
+}
+
+#[test]
+fn only_the_keys_that_are_asked_for_come_and_only_they_are_fetched() {
+    let place = three_letters();
+    let url = place.url();
+    let all = tail(&url, &["--from", "begin"]);
+    let within = |from: &str, to: &str| -> Vec<String> {
+        keys(&all).into_iter().filter(|key| from <= &key[..] && &key[..] < to).collect()
+    };
+    for (arguments, expected) in [
+        (&["--prefix", "b/"][..], within("b/", "b0")),
+        (&["--start", "b/3", "--end", "c/2"], within("b/3", "c/2")),
+        (&["--start", "c"], within("c", "d")),
+        (&["--end", "a/4", "--prefix", "a"], within("a", "a/4")),
+        (&["--prefix", "b/", "--limit", "3"], within("b/", "b/3")),
+    ] {
+        let arguments = [&["--from", "begin"], arguments].concat();
+        assert_eq!(keys(&tail(&url, &arguments)), expected, "{arguments:?}");
+    }
+    assert_eq!(keys(&tail(&url, &["--bootstrap", "--prefix", "b/"])).len(), 9);
+    let gets = |arguments: &[&str]| -> u64 {
+        let ran = isledb(&[&["tail", &url, "--from", "begin", "--json", "--cost"], arguments].concat());
+        let cost: Value = serde_json::from_str(ran.stderr.lines().last().unwrap()).unwrap();
+        cost["cost"]["requests"]["get"].as_u64().unwrap()
+    };
+    // Four tables are read, or the one that has such keys.
+    assert_eq!(gets(&[]) - gets(&["--prefix", "c/"]), 3);
+    let nothing = isledb(&["tail", &url, "--start", "b", "--end", "a"]).failed(2);
+    assert!(nothing.contains("start_key"), "{nothing}");
+}
+
+#[test]
+fn a_filtered_tail_goes_on_from_its_cursor_file_behind_what_it_left_out() {
+    let place = three_letters();
+    let url = place.url();
+    let file = place.path("cursor").display().to_string();
+    let arguments = ["--from", "begin", "--prefix", "b/", "--cursor-file", &file];
+    assert_eq!(tail(&url, &arguments).len(), 11);
+    let cursor = std::fs::read_to_string(&file).unwrap();
+    isledb(&["put", &url, "a/0", "again"]).ok();
+    let again = ["--prefix", "b/", "--cursor-file", &file];
+    assert_eq!(tail(&url, &again), [Value::Null; 0]);
+    assert_ne!(std::fs::read_to_string(&file).unwrap(), cursor, "it moved on without a line");
+    isledb(&["put", &url, "b/0", "again"]).ok();
+    assert_eq!(keys(&tail(&url, &again)), ["b/0"]);
+    // Half a bootstrap goes on in another process.
+    let file = place.path("half").display().to_string();
+    let half = ["--bootstrap", "--prefix", "b/", "--cursor-file", &file];
+    let first = tail(&url, &[&half[..], &["--limit", "4"]].concat());
+    let rest = tail(&url, &half);
+    assert_eq!(
+        keys(&[first, rest].concat()),
+        ["b/0", "b/1", "b/2", "b/4", "b/5", "b/6", "b/7", "b/8", "b/9"]
+    );
+}
+
+#[test]
+fn an_expired_cursor_ends_with_code_9_and_the_oldest_that_works() {
+    let place = Place::filled();
+    let url = place.url();
+    let all = tail(&url, &["--from", "begin"]);
+    let cursor = all[0]["cursor"].as_str().unwrap();
+    // As if the second flush were the oldest that is kept.
+    let current = place.path("db/manifest/CURRENT");
+    let mut document: Value = serde_json::from_slice(&std::fs::read(&current).unwrap()).unwrap();
+    let fields = document.as_object_mut().unwrap();
+    fields.remove("crc32c");
+    fields.remove("inline_log");
+    let slot = |change: &Value| {
+        change["cursor"].as_str().unwrap().split('.').nth(1).unwrap().parse::<u64>().unwrap()
+    };
+    // A cursor behind the last change of a slot stands at the next one.
+    let second = slot(&all[1]);
+    fields.insert("feed_floor_seq".to_owned(), second.into());
+    std::fs::write(&current, document.to_string()).unwrap();
+    let told = isledb(&["tail", &url, "--from", cursor]).failed(9);
+    let oldest = told
+        .split(|c: char| !(c.is_ascii_alphanumeric() || c == '.'))
+        .filter(|word| word.starts_with("c1."))
+        .nth(1);
+    let rest = tail(&url, &["--from", oldest.unwrap()]);
+    assert_eq!(plain(&rest), plain(&all[2..]), "{told}");
+    let told = isledb(&["tail", &url, "--from", cursor, "--json"]).failed(9);
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(told["error"]["kind"], "cursor_expired");
+    assert!(told["error"]["message"].as_str().unwrap().contains(oldest.unwrap()));
+    let file = place.file("cursor", cursor);
+    isledb(&["tail", &url, "--cursor-file", &file]).failed(9);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), cursor, "the place is kept for who repairs it");
+}
+
 #[cfg(unix)]
 #[test]
 fn follow_shows_what_others_commit_and_ends_by_ctrl_c() {

@@ -98,3 +98,23 @@ fn a_cursor_of_the_feed_goes_on_with_other_keys() {
         drain(&mut bench.open_with(TailOptions { start: TailStart::Cursor(cursor), ..prefix("b") }).unwrap());
     assert_eq!(rest.iter().map(|change| change.sequence).collect::<Vec<_>>(), [2, 4, 6]);
 }
+
+#[test]
+fn a_tailer_of_rare_keys_keeps_up_with_the_floor() {
+    let mut bench = Bench::new();
+    bench.flush(&[put("rare", "1")]);
+    let mut tailer = bench.open_with(from_begin(prefix("rare"))).unwrap();
+    assert_eq!(drain(&mut tailer).len(), 1);
+    for i in 0..5 {
+        bench.flush(&[put("x", &i.to_string())]);
+        assert_eq!(drain(&mut tailer), []);
+        let floor = bench.current().next_seq;
+        bench.change_current(|current| current.feed_floor_seq = Some(floor));
+        // What it left out may go: its place is behind it, here and in another process.
+        bench
+            .open_with(TailOptions { start: TailStart::Cursor(kept(&tailer.cursor())), ..prefix("rare") })
+            .unwrap();
+    }
+    bench.flush(&[put("rare", "2")]);
+    assert_eq!(writes(&drain(&mut tailer)), written(&bench.history[6..]));
+}

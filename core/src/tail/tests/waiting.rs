@@ -187,3 +187,30 @@ fn close_ends_those_who_wait_and_refuses_new_use_while_views_stay_readable() {
         assert_eq!(reader.get(b"k").await.unwrap().as_deref(), Some(&b"1"[..]));
     });
 }
+
+#[test]
+fn a_floor_that_somebody_else_saw_rise_expires_a_cursor_below_it() {
+    let mut bench = Bench::new();
+    bench.flush(&[put("a", "1"), put("b", "2")]);
+    bench.flush(&[put("c", "3")]);
+    let timeline = Timeline::new();
+    let coordinator = coordinator(&bench, &timeline);
+    let options = TailOptions { start: TailStart::Begin, ..TailOptions::default() };
+    let (mut tailer, mut late) = (
+        block_on(coordinator.tailer(options.clone())).unwrap(),
+        block_on(coordinator.tailer(options)).unwrap(),
+    );
+    block_on(tailer.next()).unwrap();
+    let tables = bench.tables();
+    bench.change_current(|current| current.feed_floor_seq = Some(tables[1].0));
+    bench.remove(bench.layout.sst(&tables[0].1.id));
+    block_on(coordinator.refresh()).unwrap();
+    // What it has read already it shows to the end.
+    assert_eq!(writes(&drain(&mut tailer)), written(&bench.history[1..]));
+    let error = block_on(late.try_next()).unwrap_err();
+    let Error::CursorExpired { oldest, .. } = error else { panic!("{error}") };
+    let start = TailStart::Cursor(oldest.parse().unwrap());
+    let rest =
+        drain(&mut block_on(coordinator.tailer(TailOptions { start, ..TailOptions::default() })).unwrap());
+    assert_eq!(writes(&rest), written(&bench.history[2..]));
+}

@@ -5,9 +5,11 @@ use std::str::FromStr;
 
 use clap::Args as Flags;
 use isledb::Error;
+use isledb::read::ScanOptions;
 use isledb::tail::{Change, ChangeOp, Cursor, TailOptions, TailStart, Tailer};
 
 use super::Context;
+use super::scan::Range;
 use crate::args::Database;
 use crate::connection::Connection;
 use crate::exit::{Failure, Outcome};
@@ -19,11 +21,14 @@ use crate::output::{BAD, FAINT, GOOD, KEY, Output};
 #[command(after_help = "\
 Without --follow it ends where nothing more is committed. With --bootstrap it begins with everything
 that is there now, in key order, and goes on with the changes since: no gap, no repeat. A line's
-cursor names the place behind that line. Ctrl-C ends it; that is a success.
+cursor names the place behind that line; one of a bootstrap goes on with the same keys only. What
+--prefix, --start and --end leave out is not fetched. Ctrl-C ends it; that is a success.
+A cursor that is older than what the database keeps ends with code 9 and the oldest that works.
 
 Examples:
   isledb tail ./db --from begin
   isledb tail s3://bucket/db --follow --prefix user/ --json
+  isledb tail s3://bucket/db --follow --start user/4 --end user/5
   isledb tail ./db --bootstrap --follow --cursor-file ./place   # again: it goes on where it was")]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -37,12 +42,8 @@ pub(crate) struct Args {
     /// Wait for more
     #[arg(long, short)]
     follow: bool,
-    /// Only keys that begin so
-    #[arg(long, value_name = "P")]
-    prefix: Option<String>,
-    /// End after so many changes
-    #[arg(long, value_name = "N")]
-    limit: Option<u64>,
+    #[command(flatten)]
+    range: Range,
     /// Keep the place in this file, written after each line that left, and begin there if it exists
     #[arg(long, value_name = "FILE")]
     cursor_file: Option<PathBuf>,
@@ -69,12 +70,13 @@ impl FromStr for From {
 }
 
 pub(crate) async fn run(args: Args, context: &mut Context) -> Outcome {
-    let prefix = args.prefix.as_deref().map(|text| context.global.encoding().key(text)).transpose()?;
-    let start = start(&args)?;
+    let ScanOptions { start: start_key, end: end_key, prefix, limit, .. } =
+        args.range.options(context.global.encoding())?;
+    let options = TailOptions { start: start(&args)?, prefix, start_key, end_key, ..TailOptions::default() };
     let connection = context.connect(args.database.url())?;
-    let (mut tailer, mut first) = open(&connection, start).await?;
+    let (mut tailer, mut first) = open(&connection, options).await?;
     let interrupt = context.interrupt.clone();
-    let mut left = args.limit.unwrap_or(u64::MAX);
+    let mut left = limit.unwrap_or(u64::MAX);
     let mut place = Place { file: args.cursor_file.as_deref(), kept: None };
     while left > 0 {
         let next = match first.take() {
@@ -86,9 +88,6 @@ pub(crate) async fn run(args: Args, context: &mut Context) -> Outcome {
             },
         };
         let Some(change) = next else { break };
-        if prefix.as_ref().is_some_and(|prefix| !change.key.starts_with(prefix)) {
-            continue;
-        }
         left -= 1;
         print(&change, context)?;
         if place.file.is_some() {
@@ -100,21 +99,21 @@ pub(crate) async fn run(args: Args, context: &mut Context) -> Outcome {
     place.keep(&tailer.cursor())
 }
 
-/// The feed from `start` on, and its first change if that is known already.
+/// The feed, and its first change if that is known already.
 ///
 /// A bucket of the original does not say how far back its feed reaches: that shows when the first table is asked for. The
 /// beginning is then the oldest place that works.
-async fn open(connection: &Connection, start: TailStart) -> Outcome<(Tailer, Option<Change>)> {
-    let open = |start| connection.tailer(TailOptions { start, ..TailOptions::default() });
-    let from_the_beginning = start == TailStart::Begin;
-    let mut tailer = open(start).await?;
+async fn open(connection: &Connection, options: TailOptions) -> Outcome<(Tailer, Option<Change>)> {
+    let from_the_beginning = options.start == TailStart::Begin;
+    let mut tailer = connection.tailer(options.clone()).await?;
     if !from_the_beginning {
         return Ok((tailer, None));
     }
     match tailer.try_next().await {
         Ok(first) => Ok((tailer, first)),
         Err(Error::CursorExpired { oldest, .. }) => {
-            Ok((open(TailStart::Cursor(oldest.parse()?)).await?, None))
+            let start = TailStart::Cursor(oldest.parse()?);
+            Ok((connection.tailer(TailOptions { start, ..options }).await?, None))
         }
         Err(error) => Err(error.into()),
     }
