@@ -12,6 +12,8 @@ use crate::format::layout::Layout;
 use crate::format::manifest::Role;
 use crate::host::{Host, ObjectStore, Observer, Requests, RetryPolicy};
 #[cfg(feature = "maintain")]
+use crate::maintain::gc::{MarkStorage, ObjectMarks};
+#[cfg(feature = "maintain")]
 use crate::maintain::{Maintenance, MaintenanceOptions};
 #[cfg(feature = "write")]
 use crate::manifest::{ClaimOptions, Publisher};
@@ -34,6 +36,9 @@ const MAX_CACHE_BYTES: u64 = 1 << 40;
 pub struct DbOptions {
     /// Where the manifest lies; `None` is under the prefix, in the same store.
     pub manifest: Option<Arc<dyn ManifestStorage>>,
+    /// Where the marks of garbage collection lie; `None` is under the prefix, in the same store.
+    #[cfg(feature = "maintain")]
+    pub marks: Option<Arc<dyn MarkStorage>>,
     /// How failed requests are repeated. Default: as [`RetryPolicy`] says, for up to a minute.
     pub retry: RetryPolicy,
     /// Bound of the cache of decoded blocks, index partitions and table tails, in bytes. Default 64 MiB; at
@@ -65,6 +70,8 @@ impl Default for DbOptions {
     fn default() -> DbOptions {
         DbOptions {
             manifest: None,
+            #[cfg(feature = "maintain")]
+            marks: None,
             retry: RetryPolicy::default(),
             cache_bytes: DEFAULT_CACHE_BYTES,
             probe: true,
@@ -92,6 +99,8 @@ struct Shared {
     /// Held by the maintenance owner that is open.
     #[cfg(feature = "maintain")]
     maintenance: Mutex<Weak<()>>,
+    #[cfg(feature = "maintain")]
+    marks: Arc<dyn MarkStorage>,
 }
 
 #[cfg(feature = "write")]
@@ -124,6 +133,9 @@ impl Db {
         let manifest = options
             .manifest
             .unwrap_or_else(|| Arc::new(ObjectManifest::new(requests.clone(), layout.clone())));
+        #[cfg(feature = "maintain")]
+        let marks =
+            options.marks.unwrap_or_else(|| Arc::new(ObjectMarks::new(requests.clone(), layout.clone())));
         let cache = Arc::new(BlockCache::new(options.cache_bytes));
         Ok(Db(Arc::new(Shared {
             source: ReadSource { manifest, requests, layout, cache, trust },
@@ -134,6 +146,8 @@ impl Db {
             writer: Mutex::new(WriterSlot { proved: !options.probe, ..WriterSlot::default() }),
             #[cfg(feature = "maintain")]
             maintenance: Mutex::default(),
+            #[cfg(feature = "maintain")]
+            marks,
         })))
     }
 
@@ -165,6 +179,12 @@ impl Db {
     /// Where the manifest lies.
     pub fn manifest(&self) -> &Arc<dyn ManifestStorage> {
         &self.0.source.manifest
+    }
+
+    /// Where the marks of garbage collection lie.
+    #[cfg(feature = "maintain")]
+    pub fn marks(&self) -> &Arc<dyn MarkStorage> {
+        &self.0.marks
     }
 
     /// Reads the manifest: one GET, two rounds where there is a snapshot.

@@ -134,7 +134,7 @@ fn peak(mib: u64, merge: MergeOptions) -> u64 {
             writer.flush().await.unwrap();
         }
         drop(writer);
-        let options = MaintenanceOptions { merge: Some(merge), ..MaintenanceOptions::default() };
+        let options = MaintenanceOptions { merge: Some(merge), gc: None, ..MaintenanceOptions::default() };
         let mut owner = db.maintenance(options).await.unwrap();
         forgets.store(true, Ordering::Relaxed);
         let before = NOW.load(Ordering::Relaxed);

@@ -52,7 +52,7 @@ impl Bench {
     }
 
     async fn owner(&self, merge: MergeOptions) -> Maintenance {
-        let options = MaintenanceOptions { merge: Some(merge), ..MaintenanceOptions::default() };
+        let options = MaintenanceOptions { merge: Some(merge), gc: None, ..MaintenanceOptions::default() };
         self.db.maintenance(options).await.unwrap()
     }
 
@@ -559,7 +559,8 @@ fn a_pass_costs_what_the_table_of_costs_says() {
         // Two looks at CURRENT, three small tables; a table, a slot, CURRENT.
         assert_eq!((cost.get, cost.put, cost.delete, cost.round_trips), (2 + 3, 3, 0, 6));
         let span = meter.span();
-        let plan = Maintenance::dry_run(&bench.db, &MaintenanceOptions::default()).await.unwrap();
+        let options = MaintenanceOptions { gc: None, ..MaintenanceOptions::default() };
+        let plan = Maintenance::dry_run(&bench.db, &options).await.unwrap();
         assert_eq!((span.cost().requests(), span.cost().put), (1, 0));
         assert_eq!((plan.merge, plan.debt.runs), (None, 1));
         assert!(owner.owner().starts_with("isledb~") && bench.host.now_unix_ns() > 0);

@@ -181,19 +181,23 @@ fn current() -> impl Strategy<Value = Current> {
 }
 
 fn marks() -> impl Strategy<Value = PendingMarks> {
-    let mark = (text(), time(), time(), any::<(u64, u64, bool)>(), text(), option::of(any::<u64>()))
-        .prop_map(|(sst_id, first, last, (first_seq, last_seq, has_blob_refs), reason, add_seq)| Mark {
-            version: 1,
-            sst_id,
-            first_seen_unreferenced_at: first,
-            last_seen_unreferenced_at: last,
-            first_seen_seq: first_seq,
-            last_seen_seq: last_seq,
-            first_reason: reason.clone(),
-            last_reason: reason,
-            has_blob_refs,
-            due_at: Timestamp::ZERO,
-            add_seq,
+    let ours = (option::of(any::<u64>()), option::of(any::<u64>()));
+    let mark = ("[0-9a-z<>&-]{1,20}\\.sst", time(), time(), any::<(u64, u64, bool)>(), text(), ours)
+        .prop_map(|(sst_id, first, last, (first_seq, last_seq, has_blob_refs), reason, (add_seq, size))| {
+            Mark {
+                version: 1,
+                sst_id,
+                first_seen_unreferenced_at: first,
+                last_seen_unreferenced_at: last,
+                first_seen_seq: first_seq,
+                last_seen_seq: last_seq,
+                first_reason: reason.clone(),
+                last_reason: reason,
+                has_blob_refs,
+                due_at: Timestamp::ZERO,
+                add_seq,
+                size,
+            }
         });
     (0..2_i64, vec(mark, 0..3)).prop_map(|(version, marks)| PendingMarks { version, marks })
 }
@@ -209,7 +213,9 @@ fn checkpoint() -> impl Strategy<Value = GcCheckpoint> {
         });
     let unnamed = (text(), time()).prop_map(|(id, seen_at)| UnnamedSnapshot { id, seen_at });
     (any::<(u64, u64)>(), time(), vec(sighting, 0..3), vec(unnamed, 0..3)).prop_map(
-        |((last_applied_seq, last_seen_log_seq_start), updated_at, sightings, unnamed_snapshots)| {
+        |((last_applied_seq, last_seen_log_seq_start), updated_at, mut sightings, unnamed_snapshots)| {
+            sightings.sort_by_key(|seen| seen.seen_at);
+            let blobs_scanned_to = unnamed_snapshots.first().map(|s| s.id.clone()).unwrap_or_default();
             GcCheckpoint {
                 version: 1,
                 last_applied_seq,
@@ -217,6 +223,8 @@ fn checkpoint() -> impl Strategy<Value = GcCheckpoint> {
                 updated_at,
                 sightings,
                 unnamed_snapshots,
+                scanned_at: updated_at,
+                blobs_scanned_to,
             }
         },
     )
@@ -228,6 +236,7 @@ fn doomed() -> impl Strategy<Value = DoomedBlobs> {
             id: BlobId::of(&content.to_be_bytes()),
             named_at,
             condemned_at,
+            size: Some(content),
         };
         let mut blobs: Vec<DoomedBlob> = lines.into_iter().map(blob).collect();
         blobs.sort_by_key(|blob| blob.id);

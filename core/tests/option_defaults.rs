@@ -15,7 +15,9 @@ use std::time::Duration;
 use futures::executor::block_on;
 use isledb_core::format::sst::{ChecksumKind, Compression, TableFlavour, TableLayout, TableOptions};
 use isledb_core::host::{MemoryStore, RetryPolicy};
+use isledb_core::maintain::gc::GcOptions;
 use isledb_core::maintain::plan::merge::MergePolicy;
+use isledb_core::maintain::retain::{Retention, RetentionCompactorOptions, RetentionMode};
 use isledb_core::maintain::{CompactorOptions, MaintenanceOptions, MergeOptions};
 use isledb_core::manifest::ClaimOptions;
 use isledb_core::read::{CatchUpOptions, ReaderOptions, ScanOptions, TailingReaderOptions};
@@ -75,6 +77,7 @@ fn is_default_merge(options: MergeOptions) {
 fn of_the_database() {
     let DbOptions {
         manifest,
+        marks,
         retry,
         cache_bytes,
         probe,
@@ -88,7 +91,7 @@ fn of_the_database() {
     is_default_retry(retry);
     assert_eq!(cache_bytes, 64 * MIB);
     assert!(probe && !verify_checksums);
-    assert!(manifest.is_none() && observer.is_none() && lsn.is_none());
+    assert!(manifest.is_none() && marks.is_none() && observer.is_none() && lsn.is_none());
     assert!(verifier.is_none() && signatures.is_none() && signer.is_none());
 }
 
@@ -161,6 +164,9 @@ fn of_reading() {
 fn of_maintenance() {
     let MaintenanceOptions {
         merge,
+        retention,
+        gc,
+        marks,
         check_interval,
         owner,
         takeover,
@@ -170,6 +176,13 @@ fn of_maintenance() {
         deadline,
     } = MaintenanceOptions::default();
     is_default_merge(merge.unwrap());
+    assert!(retention.is_none() && marks.is_none());
+    let GcOptions { interval, grace, scan_interval, max_deletes } = gc.unwrap();
+    assert_eq!((interval, grace), (seconds(60), seconds(600)));
+    assert_eq!((scan_interval, max_deletes), (seconds(86_400), 10_000));
+    let Retention { mode, period, count, allow_everything } = Retention::default();
+    assert_eq!((mode, count, allow_everything), (RetentionMode::Fifo, 10, false));
+    assert_eq!(period, seconds(7 * 86_400));
     assert_eq!((check_interval, deadline), (seconds(5), seconds(60)));
     assert_eq!((owner.as_str(), takeover, beside_original), ("isledb", true, false));
     assert_eq!((max_view_age, change_retention), (None, None));
@@ -189,6 +202,18 @@ fn of_maintenance() {
     assert_eq!((target_sst_size, check_interval, owner_id.as_str()), (64 * MIB, seconds(5), "isledb"));
     assert!(filter.is_none());
     is_default_table(table);
+
+    let RetentionCompactorOptions {
+        mode,
+        retention_period,
+        retention_count,
+        check_interval,
+        owner_id,
+        gc_mark_storage,
+    } = RetentionCompactorOptions::default();
+    assert_eq!((mode, retention_period, retention_count), (RetentionMode::Fifo, seconds(7 * 86_400), 10));
+    assert_eq!((check_interval, owner_id.as_str()), (seconds(60), "isledb"));
+    assert!(gc_mark_storage.is_none());
 }
 
 fn open(options: DbOptions) -> Result<Db> {

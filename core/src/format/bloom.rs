@@ -47,6 +47,12 @@ pub fn probes(bits_per_key: u32) -> u64 {
     (u64::from(bits_per_key) * 69 / 100).clamp(1, 6)
 }
 
+/// Bytes of the whole container, from the 16 bytes that end an object; `None`: it has none.
+pub fn container_length(trailer: &[u8]) -> Option<u64> {
+    let length = trailer.strip_prefix(TRAILER_MAGIC)?.as_array::<8>()?;
+    u64::from_le_bytes(*length).checked_add(TRAILER_LENGTH)
+}
+
 impl BloomContainer {
     /// The JSON of a filter over these hashes (one an entry, repeated keys counted again); empty where there are none or no
     /// bits: such a table has no container. Costs up to twice `hashes.len() * bits_per_key` bits of memory.

@@ -2,6 +2,7 @@
 
 use super::blob::BlobId;
 use super::ksuid::Ksuid;
+use super::manifest::is_table_id;
 use crate::error::{Error, Result};
 
 /// The names under one prefix. Cheap to clone beside the requests that they name.
@@ -157,6 +158,24 @@ impl Layout {
         self.under("manifest/gc/blobs.json")
     }
 
+    /// `manifest/gc/clock`: written by each run of maintenance, to learn the store's time from it.
+    pub fn gc_clock(&self) -> String {
+        self.under("manifest/gc/clock")
+    }
+
+    /// The id of a table's full name; `None` for any other object.
+    pub fn sst_id_of<'a>(&self, name: &'a str) -> Option<&'a str> {
+        let id = name.strip_prefix(&self.root)?.strip_prefix("sstable/")?;
+        is_table_id(id).then_some(id)
+    }
+
+    /// The blob of a full name; `None` for any other object.
+    pub fn blob_id_of(&self, name: &str) -> Option<BlobId> {
+        let rest = name.strip_prefix(&self.root)?.strip_prefix("blobs/")?;
+        let id: BlobId = rest.get(3..)?.strip_suffix(".blob")?.parse().ok()?;
+        (self.blob(&id) == name).then_some(id)
+    }
+
     fn under(&self, name: &str) -> String {
         format!("{}{name}", self.root)
     }
@@ -178,6 +197,14 @@ mod tests {
         assert_eq!(layout.sst("1.sst"), "a/b/sstable/1.sst");
         let id = BlobId::of(b"blobvalue");
         assert_eq!(layout.blob(&id), format!("a/b/blobs/88/{id}.blob"));
+        assert_eq!(layout.blob_id_of(&layout.blob(&id)), Some(id));
+        for other in
+            [format!("a/b/blobs/89/{id}.blob"), format!("a/blobs/88/{id}.blob"), "a/b/blobs/8".into()]
+        {
+            assert_eq!(layout.blob_id_of(&other), None, "{other}");
+        }
+        assert_eq!(layout.sst_id_of("a/b/sstable/1.sst"), Some("1.sst"));
+        assert_eq!(layout.sst_id_of("a/b/sstable/x/1.sst"), None);
         assert_eq!(Layout::new("").unwrap().current(), "manifest/CURRENT");
     }
 

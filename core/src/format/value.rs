@@ -104,6 +104,17 @@ impl Value {
     }
 }
 
+/// The blob that a stored form refers to, if it does. Nothing of an inline value is copied, or looked at.
+pub fn blob_of(object: &str, raw: &[u8]) -> Result<Option<BlobId>> {
+    if raw.first().is_none_or(|marker| marker & !EXPIRES != BLOB) {
+        return Ok(None);
+    }
+    match Value::decode(object, None, Bytes::copy_from_slice(raw))? {
+        Value::Blob { id, .. } => Ok(Some(id)),
+        _ => Ok(None),
+    }
+}
+
 /// Appends the stored form of a value that lies in the table: for the writer, whose values are no [`Bytes`] yet.
 pub fn encode_inline_into(out: &mut Vec<u8>, value: &[u8], expire_at_ms: Option<u64>) {
     encode_head_into(out, INLINE, expire_at_ms);

@@ -22,7 +22,7 @@ pub use cost::{Cost, PriceList};
 pub use memory::{MAX_LIST_PAGE, MemoryStore};
 pub use meter::{Meter, Metered, Span};
 pub use moment::Moment;
-pub use observe::{Begun, CachePart, Event, Flushed, Observer};
+pub use observe::{Begun, CachePart, Collected, Event, Flushed, Observer};
 pub use probe::probe;
 pub use retry::{Fetched, MAX_WHOLE_BYTES, Requests, RetryPolicy};
 pub use store::{

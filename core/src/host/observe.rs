@@ -147,6 +147,35 @@ pub enum Event<'a> {
         /// Since it began.
         elapsed: Duration,
     },
+    /// Retention removed tables from the state. Their deletion comes later.
+    Retired {
+        /// How many.
+        tables: u64,
+        /// Their bytes.
+        bytes: u64,
+    },
+    /// A run of garbage collection ended.
+    Collected {
+        /// What it deleted.
+        result: Result<Collected, &'a Error>,
+        /// Since it began.
+        elapsed: Duration,
+    },
+}
+
+/// What a run of garbage collection deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Collected {
+    /// Tables.
+    pub tables: u64,
+    /// Blobs.
+    pub blobs: u64,
+    /// Log entries, snapshots and what probes left behind.
+    pub documents: u64,
+    /// Bytes of tables and blobs, as far as they were known.
+    pub bytes: u64,
+    /// Tables that are out of use and wait for views and for the change feed.
+    pub waiting: u64,
 }
 
 /// What a flush committed.

@@ -7,12 +7,14 @@
 mod clock;
 mod compactor;
 mod filter;
+pub mod gc;
 mod merge;
 mod merges;
 mod options;
 mod owner;
 pub mod plan;
 mod report;
+pub mod retain;
 
 pub use clock::StoreClock;
 pub use compactor::{Compactor, CompactorOptions};

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::filter::CompactionFilter;
+use super::gc::{GcOptions, MarkStorage};
 use super::plan::merge::MergePolicy;
+use super::retain::Retention;
 use crate::error::{Error, Result};
 use crate::format::sst::TableOptions;
 use crate::manifest::ClaimOptions;
@@ -18,6 +20,13 @@ const DAY_MS: u64 = 86_400_000;
 pub struct MaintenanceOptions {
     /// Merge compaction; `None` leaves tables as they are. Default: on.
     pub merge: Option<MergeOptions>,
+    /// Removes tables whose data is old. Default: `None`, nothing is removed.
+    pub retention: Option<Retention>,
+    /// Garbage collection; `None` deletes nothing. Default: on.
+    pub gc: Option<GcOptions>,
+    /// Where the marks of garbage collection lie. Default: where [`DbOptions::marks`](crate::DbOptions) says. Every owner
+    /// of a database must use the same place.
+    pub marks: Option<Arc<dyn MarkStorage>>,
     /// How long [`Maintenance::run`](super::Maintenance::run) waits between two passes. Default 5 s; 10 ms to a day.
     pub check_interval: Duration,
     /// Who holds the maintenance role, as CURRENT shows it. A random part is always appended, so that a restarted process
@@ -41,6 +50,9 @@ impl Default for MaintenanceOptions {
     fn default() -> MaintenanceOptions {
         MaintenanceOptions {
             merge: Some(MergeOptions::default()),
+            retention: None,
+            gc: Some(GcOptions::default()),
+            marks: None,
             check_interval: Duration::from_secs(5),
             owner: "isledb".to_owned(),
             takeover: true,
@@ -96,6 +108,12 @@ impl MaintenanceOptions {
     pub fn validate(&self) -> Result<()> {
         if let Some(merge) = &self.merge {
             merge.validate()?;
+        }
+        if let Some(retention) = &self.retention {
+            retention.validate()?;
+        }
+        if let Some(gc) = &self.gc {
+            gc.validate()?;
         }
         within("check_interval (ms)", millis(self.check_interval), 10..=DAY_MS)?;
         within("deadline (ms)", millis(self.deadline), 1..=600_000)?;
@@ -163,6 +181,7 @@ mod tests {
         assert_eq!(defaults.check_interval, Duration::from_secs(5));
         assert_eq!(defaults.deadline, Duration::from_secs(60));
         assert!(defaults.takeover && !defaults.beside_original);
+        assert!(defaults.retention.is_none() && defaults.gc.is_some() && defaults.marks.is_none());
         let merge = defaults.merge.unwrap();
         assert_eq!((merge.read_ahead, merge.part_size), (2 << 20, 8 << 20));
         assert!(merge.bytes_per_second.is_none() && merge.bloom_container);
@@ -177,7 +196,9 @@ mod tests {
         fn merge(options: &mut MaintenanceOptions) -> &mut MergeOptions {
             options.merge.as_mut().unwrap()
         }
-        let cases: [(&str, Change); 15] = [
+        let cases: [(&str, Change); 17] = [
+            ("retention count", |o| o.retention = Some(Retention { count: 0, ..Retention::default() })),
+            ("gc max_deletes", |o| o.gc.as_mut().unwrap().max_deletes = 0),
             ("check_interval", |o| o.check_interval = Duration::from_millis(9)),
             ("deadline", |o| o.deadline = Duration::ZERO),
             ("max_view_age", |o| o.max_view_age = Some(Duration::from_millis(999))),

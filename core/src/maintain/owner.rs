@@ -3,17 +3,19 @@
 use std::sync::Arc;
 
 use super::clock::StoreClock;
+use super::gc::{Gc, GcPlace};
 use super::merge::Leftovers;
 use super::merges::Wanted;
 use super::options::{MaintenanceOptions, millis};
 use super::plan::debt::debt;
 use super::plan::merge::{Turn, plan};
 use super::report::{DryRun, Report};
+use super::retain::retain;
 use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::format::manifest::{FenceToken, Op};
 use crate::host::{Host, Requests};
-use crate::manifest::{Attempt, Draft, Published, Publisher};
+use crate::manifest::{Attempt, Draft, ManifestView, Published, Publisher};
 
 /// Keeps one database small and quick, as the one owner of its maintenance role. Claimed by [`Db::maintenance`].
 ///
@@ -31,6 +33,7 @@ pub struct Maintenance {
     pub(super) publisher: Publisher,
     clock: StoreClock,
     beside: Beside,
+    gc: Option<Gc>,
     /// The last merge was one of level 0.
     pub(super) after_level0: bool,
     /// What a merge that was dropped has left in the store.
@@ -53,6 +56,10 @@ impl Maintenance {
         let last_modified_ms = db.manifest().read_current(None).await?.last_modified_ms;
         let clock = StoreClock::new(last_modified_ms, requests.host.as_ref());
         // The claim itself is the first entry since the writer's last one.
+        let gc = match &options.gc {
+            Some(policy) => Some(Gc::new(place(&db, &options), policy.clone(), publisher.view())?),
+            None => None,
+        };
         let beside = Beside { next_slot: publisher.view().current.next_slot(), published: 1 };
         Ok(Maintenance {
             db,
@@ -61,6 +68,7 @@ impl Maintenance {
             publisher,
             clock,
             beside,
+            gc,
             after_level0: false,
             leftovers: Leftovers::default(),
             ended: None,
@@ -69,6 +77,8 @@ impl Maintenance {
     }
 
     /// One pass: everything that waits, once. Returns what was done.
+    ///
+    /// In this order: merges, retention, garbage collection (where its interval has passed: [`Gc::run`]).
     ///
     /// Cost where nothing waits: one conditional GET. Beyond it see [`Report`].
     ///
@@ -120,7 +130,8 @@ impl Maintenance {
 
     /// What a pass would do now. Claims and writes nothing: any number of these may run, beside an owner too.
     ///
-    /// Cost: reading CURRENT (one GET; one more round for a snapshot).
+    /// Cost: reading CURRENT (one GET; one more round for a snapshot); with garbage collection the listings of
+    /// [`GcPlace::dry_run`].
     pub async fn dry_run(db: &Db, options: &MaintenanceOptions) -> Result<DryRun> {
         options.validate()?;
         let view = db.load_view().await?;
@@ -128,10 +139,17 @@ impl Maintenance {
             return Err(Error::NoDatabase { prefix: db.layout().prefix().to_owned() });
         }
         let now_ms = db.requests().host.now_unix_ns() / 1_000_000;
-        let Some(merge) = &options.merge else { return Ok(DryRun::default()) };
-        let turn = Turn { after_level0: false, now_ms, rewrite_all: merge.filter.is_some() };
-        let debt = debt(view.state(), &merge.policy, &turn);
-        Ok(DryRun { merge: plan(view.state(), &merge.policy, &turn), debt })
+        let mut would = DryRun::default();
+        if let Some(merge) = &options.merge {
+            let turn = Turn { after_level0: false, now_ms, rewrite_all: merge.filter.is_some() };
+            would.debt = debt(view.state(), &merge.policy, &turn);
+            would.merge = plan(view.state(), &merge.policy, &turn);
+        }
+        would.retention = options.retention.as_ref().map(|retention| retention.plan(view.state(), now_ms));
+        if let Some(gc) = &options.gc {
+            would.gc = Some(place(db, options).dry_run(gc).await?);
+        }
+        Ok(would)
     }
 
     /// Settles what is open and ends the owner. The role is not given back: the next owner takes it.
@@ -149,6 +167,11 @@ impl Maintenance {
     /// True if another owner took the role.
     pub fn is_fenced(&self) -> bool {
         matches!(self.ended, Some(Error::Fenced { .. }))
+    }
+
+    /// The manifest as of its last look.
+    pub fn view(&self) -> &ManifestView {
+        self.publisher.view()
     }
 
     /// This owner's name, with its random part.
@@ -169,6 +192,21 @@ impl Maintenance {
         let mut report = Report::default();
         self.keep_window_short().await;
         self.merge_all(wanted, &mut report).await?;
+        if let Some(retention) = self.options.retention.clone()
+            && self.may_publish()
+        {
+            let now_ms = self.now_ms();
+            let place = (&self.requests, self.db.layout());
+            let done = retain(place, &mut self.publisher, &retention, now_ms).await?;
+            if let Some(slot) = done.slot {
+                self.beside.committed(slot);
+                self.keep_window_short().await;
+            }
+            report.retention = Some(done);
+        }
+        if let Some(gc) = &mut self.gc {
+            report.gc = gc.run_if_due(&mut self.publisher).await?;
+        }
         Ok(report)
     }
 
@@ -238,6 +276,16 @@ impl Maintenance {
 
     fn host(&self) -> &dyn Host {
         self.requests.host.as_ref()
+    }
+}
+
+/// Where garbage collection works.
+fn place(db: &Db, options: &MaintenanceOptions) -> GcPlace {
+    GcPlace {
+        requests: db.requests().within(millis(options.deadline)),
+        layout: db.layout().clone(),
+        manifest: db.manifest().clone(),
+        marks: options.marks.clone().unwrap_or_else(|| db.marks().clone()),
     }
 }
 

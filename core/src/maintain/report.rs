@@ -1,7 +1,11 @@
 //! What maintenance says of its work.
 
+use super::gc::{GcDryRun, GcReport};
 use super::plan::debt::Debt;
 use super::plan::merge::{Job, JobKind};
+use super::plan::removal::RetentionPlan;
+use super::retain::RetentionReport;
+use crate::error::Result;
 
 /// What one pass did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -11,6 +15,10 @@ pub struct Report {
     pub merges: Vec<MergeReport>,
     /// What still waits to be merged.
     pub debt: Debt,
+    /// What retention did, where it is on.
+    pub retention: Option<RetentionReport>,
+    /// What garbage collection did, where it ran.
+    pub gc: Option<GcReport>,
     /// Something is due, and waits for the live original's next entry.
     pub waits_for_writer: bool,
 }
@@ -47,4 +55,8 @@ pub struct DryRun {
     pub merge: Option<Job>,
     /// All that waits to be merged.
     pub debt: Debt,
+    /// What retention would remove, and what stays although it is old; or that it is refused. `None`: it is off.
+    pub retention: Option<Result<RetentionPlan>>,
+    /// What garbage collection would do; without merge and retention before it. `None`: it is off.
+    pub gc: Option<GcDryRun>,
 }

@@ -16,7 +16,8 @@ struct Documents {
     writes: u64,
     current: Option<(Bytes, u64)>,
     log: BTreeMap<u64, Bytes>,
-    snapshots: BTreeMap<String, Bytes>,
+    /// With the number of the write that made each.
+    snapshots: BTreeMap<String, (Bytes, u64)>,
 }
 
 /// A [`ManifestStorage`] in memory.
@@ -103,14 +104,42 @@ impl ManifestStorage for MemoryManifest {
 
     fn read_snapshot<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Bytes>> {
         Box::pin(async move {
-            let found = self.documents().snapshots.get(id).cloned();
+            let found = self.documents().snapshots.get(id).map(|(body, _)| body.clone());
             found.ok_or_else(|| Error::NotFound { object: self.layout.snapshot(id) })
         })
     }
 
     fn write_snapshot<'a>(&'a self, id: &'a str, body: Bytes) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
-            self.documents().snapshots.insert(id.to_owned(), body);
+            let mut documents = self.documents();
+            documents.writes += 1;
+            let n = documents.writes;
+            documents.snapshots.insert(id.to_owned(), (body, n));
+            Ok(())
+        })
+    }
+
+    fn superseded_snapshots<'a>(&'a self) -> BoxFuture<'a, Result<Vec<String>>> {
+        Box::pin(async move {
+            let documents = self.documents();
+            let current = documents.current.as_ref().map_or(0, |(_, n)| *n);
+            let older = documents.snapshots.iter().filter(|(_, (_, n))| *n < current);
+            Ok(older.map(|(id, _)| id.clone()).collect())
+        })
+    }
+
+    fn delete_log<'a>(&'a self, slots: &'a [u64]) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            let mut documents = self.documents();
+            slots.iter().for_each(|slot| drop(documents.log.remove(slot)));
+            Ok(())
+        })
+    }
+
+    fn delete_snapshots<'a>(&'a self, ids: &'a [String]) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            let mut documents = self.documents();
+            ids.iter().for_each(|id| drop(documents.snapshots.remove(id)));
             Ok(())
         })
     }

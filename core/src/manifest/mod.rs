@@ -2,7 +2,8 @@
 //!
 //! `manifest/log/<slot>` is created if absent, so each slot is decided exactly once; CURRENT says how far readers look. Pure
 //! parts: [`state`] (what the entries add up to), [`replay`] (which entries count), `cover` (what a decided slot makes of
-//! CURRENT), `lsn` (what it does to the LSNs there). Drivers: [`view`] (what a reader pins); `publish`, `claim`, `settle` and `snapshot` (the commit protocol).
+//! CURRENT), `lsn` (what it does to the LSNs there). Drivers: [`view`] (what a reader pins); `publish`, `claim`, `settle`,
+//! `snapshot` and `upkeep` (the commit protocol).
 
 mod lsn;
 mod memory;
@@ -26,6 +27,8 @@ mod publish;
 mod settle;
 #[cfg(feature = "write")]
 mod snapshot;
+#[cfg(feature = "maintain")]
+mod upkeep;
 
 #[cfg(feature = "write")]
 pub use claim::{ClaimOptions, NEW_DATABASE_MAX_VIEW_AGE_MS};

@@ -6,7 +6,7 @@ use super::storage::{CurrentRead, ManifestStorage};
 use crate::error::{Error, Result};
 use crate::format::ksuid::Ksuid;
 use crate::format::layout::Layout;
-use crate::host::{PutCondition, Requests, Version, probe};
+use crate::host::{MAX_LIST_PAGE, PutCondition, Requests, Version, probe};
 use crate::maybe::BoxFuture;
 
 /// A [`ManifestStorage`] under a prefix of an object store. The store must decide conditional puts (see
@@ -20,6 +20,13 @@ impl ObjectManifest {
     /// The manifest under `layout`'s prefix of the store behind `requests`.
     pub fn new(requests: Requests, layout: Layout) -> ObjectManifest {
         ObjectManifest { requests, layout }
+    }
+
+    async fn delete(&self, keys: Vec<String>) -> Result<()> {
+        for keys in keys.chunks(MAX_LIST_PAGE) {
+            self.requests.delete_unique(keys).await?;
+        }
+        Ok(())
     }
 }
 
@@ -84,5 +91,41 @@ impl ManifestStorage for ObjectManifest {
             self.requests.put_unique(&self.layout.snapshot(id), body).await?;
             Ok(())
         })
+    }
+
+    /// Stores date their objects in whole seconds, so of two writes in one second it cannot be told which was first: such a
+    /// snapshot counts when CURRENT was replaced once more.
+    fn superseded_snapshots<'a>(&'a self) -> BoxFuture<'a, Result<Vec<String>>> {
+        Box::pin(async move {
+            let prefix = self.layout.snapshot_prefix();
+            let mut found = Vec::new();
+            let mut after: Option<String> = None;
+            loop {
+                let page = self.requests.list(&prefix, after.as_deref()).await?;
+                after = page.objects.last().map(|object| object.key.clone());
+                found.extend(page.objects.into_iter().filter_map(|object| {
+                    let id = object.key.strip_prefix(&prefix)?.strip_suffix(".manifest")?.to_owned();
+                    id.parse::<Ksuid>().is_ok().then_some((id, object.last_modified_ms?))
+                }));
+                if !page.more || after.is_none() {
+                    break;
+                }
+            }
+            if found.is_empty() {
+                return Ok(Vec::new());
+            }
+            let current_ms = self.requests.head(&self.layout.current()).await?.last_modified_ms.unwrap_or(0);
+            Ok(found.into_iter().filter(|(_, at)| *at < current_ms).map(|(id, _)| id).collect())
+        })
+    }
+
+    fn delete_log<'a>(&'a self, slots: &'a [u64]) -> BoxFuture<'a, Result<()>> {
+        let keys = slots.iter().map(|slot| self.layout.log(*slot)).collect();
+        Box::pin(self.delete(keys))
+    }
+
+    fn delete_snapshots<'a>(&'a self, ids: &'a [String]) -> BoxFuture<'a, Result<()>> {
+        let keys = ids.iter().map(|id| self.layout.snapshot(id)).collect();
+        Box::pin(self.delete(keys))
     }
 }

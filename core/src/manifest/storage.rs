@@ -49,7 +49,8 @@ pub trait ManifestStorage: MaybeSend + MaybeSync + 'static {
     /// Creates the log entry of a slot, if there is none: one request. Errors: `Precondition`.
     fn write_log<'a>(&'a self, slot: u64, body: Bytes) -> BoxFuture<'a, Result<()>>;
 
-    /// The slots above `after` that have an entry, ascending; one page. Only asked where CURRENT is absent.
+    /// The slots above `after` that have an entry, ascending; one page, empty behind the last one. Asked where CURRENT is
+    /// absent, and by garbage collection.
     fn list_log<'a>(&'a self, after: u64) -> BoxFuture<'a, Result<Vec<u64>>>;
 
     /// Reads a snapshot by its id: one request. Errors: `NotFound`.
@@ -57,4 +58,16 @@ pub trait ManifestStorage: MaybeSend + MaybeSync + 'static {
 
     /// Writes a snapshot under a new id: one request, repeated at will since nobody else writes that name.
     fn write_snapshot<'a>(&'a self, id: &'a str, body: Bytes) -> BoxFuture<'a, Result<()>>;
+
+    /// The snapshots that were written before CURRENT got its present content: found *first*, then compared with a CURRENT
+    /// read *after* that. A put of CURRENT that names one of them and has not happened by now never will, since it was to
+    /// replace an older one. In an object store: one LIST a page, and one HEAD.
+    fn superseded_snapshots<'a>(&'a self) -> BoxFuture<'a, Result<Vec<String>>>;
+
+    /// Deletes log entries; missing ones are a success. Repeated at will: a slot is never decided anew. One request for a
+    /// thousand.
+    fn delete_log<'a>(&'a self, slots: &'a [u64]) -> BoxFuture<'a, Result<()>>;
+
+    /// Deletes snapshots by their ids; missing ones are a success. Repeated at will. One request for a thousand.
+    fn delete_snapshots<'a>(&'a self, ids: &'a [String]) -> BoxFuture<'a, Result<()>>;
 }

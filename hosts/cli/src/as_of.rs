@@ -139,4 +139,16 @@ impl ManifestStorage for FixedManifest {
     fn write_snapshot<'a>(&'a self, _: &'a str, _: Bytes) -> BoxFuture<'a, Result<()>> {
         Box::pin(async { read_only() })
     }
+
+    fn superseded_snapshots<'a>(&'a self) -> BoxFuture<'a, Result<Vec<String>>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn delete_log<'a>(&'a self, _: &'a [u64]) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async { read_only() })
+    }
+
+    fn delete_snapshots<'a>(&'a self, _: &'a [String]) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async { read_only() })
+    }
 }

@@ -30,6 +30,9 @@ pub struct DoomedBlob {
     /// When its one DELETE was decided, in the store's time; `None`: it may still be spared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub condemned_at: Option<Timestamp>,
+    /// Its bytes, where the listing that found it said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
 }
 
 impl Default for DoomedBlobs {

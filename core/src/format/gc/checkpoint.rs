@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::MAX_GC_DOCUMENT_BYTES;
-use crate::error::Result;
+use super::{MAX_GC_DOCUMENT_BYTES, check_version};
+use crate::error::{Error, Result};
 use crate::format::manifest::json::{self, is_zero, null_when_empty};
 use crate::format::time::Timestamp;
 
@@ -27,6 +27,12 @@ pub struct GcCheckpoint {
     /// Extension: snapshots that CURRENT does not name and can never name again.
     #[serde(with = "null_when_empty", skip_serializing_if = "Vec::is_empty")]
     pub unnamed_snapshots: Vec<UnnamedSnapshot>,
+    /// Extension: when tables and blobs were last listed for what nothing refers to; the zero time: never.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub scanned_at: Timestamp,
+    /// Extension: the last blob that the scan has listed; `""`: the next one begins at the first blob.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub blobs_scanned_to: String,
 }
 
 /// CURRENT as maintenance saw it at one time.
@@ -66,14 +72,28 @@ impl Default for GcCheckpoint {
             updated_at: Timestamp::ZERO,
             sightings: Vec::new(),
             unnamed_snapshots: Vec::new(),
+            scanned_at: Timestamp::ZERO,
+            blobs_scanned_to: String::new(),
         }
     }
 }
 
 impl GcCheckpoint {
-    /// Reads the checkpoint.
+    /// Reads the checkpoint. Errors: `Unsupported` for another version; `Corrupt`, also where the sightings are not in the
+    /// order of their times.
     pub fn decode(object: &str, bytes: &[u8]) -> Result<GcCheckpoint> {
-        json::decode(object, "a checkpoint of maintenance", bytes, MAX_GC_DOCUMENT_BYTES)
+        const WHAT: &str = "a checkpoint of maintenance";
+        let checkpoint: GcCheckpoint = json::decode(object, WHAT, bytes, MAX_GC_DOCUMENT_BYTES)?;
+        check_version(object, "the checkpoint of maintenance", checkpoint.version)?;
+        if !checkpoint.sightings.is_sorted_by_key(|seen| seen.seen_at) {
+            return Err(Error::corrupt(
+                object,
+                None,
+                "sightings in the order of their times",
+                "another order",
+            ));
+        }
+        Ok(checkpoint)
     }
 
     /// The stored form, with its checksum.

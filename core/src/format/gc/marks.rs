@@ -3,8 +3,9 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::MAX_GC_DOCUMENT_BYTES;
-use crate::error::Result;
+use super::{MAX_GC_DOCUMENT_BYTES, check_version};
+use crate::error::{Error, Result};
+use crate::format::manifest::is_table_id;
 use crate::format::manifest::json::{self, is_zero, null_when_empty};
 use crate::format::time::Timestamp;
 
@@ -50,10 +51,15 @@ pub struct Mark {
     pub has_blob_refs: bool,
     /// Always the zero time.
     pub due_at: Timestamp,
-    /// Extension: the slot whose `add_sstable` entry brought the table; the change feed needs the table while this slot is at
-    /// or above `feed_floor_seq`. `None`: it was never in the feed, or its mark is the original's.
+    /// Extension: the slot whose `add_sstable` entry brought the table, or a later one where that is not known; the change
+    /// feed needs the table while this slot is at or above `feed_floor_seq`. 0: it was never in the feed. `None`: the mark is
+    /// the original's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub add_seq: Option<u64>,
+    /// Extension: bytes of the table, without a bloom container behind it. `None`: whoever marked it did not know the table, so
+    /// `has_blob_refs` says nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
 }
 
 impl Default for PendingMarks {
@@ -64,8 +70,19 @@ impl Default for PendingMarks {
 
 impl PendingMarks {
     /// Reads the mark set.
+    ///
+    /// Errors: `Unsupported` for another version, of the set or of a mark; `Corrupt`, also for an id that cannot be a table's:
+    /// what a mark names is deleted.
     pub fn decode(object: &str, bytes: &[u8]) -> Result<PendingMarks> {
-        json::decode(object, "a set of delete marks", bytes, MAX_GC_DOCUMENT_BYTES)
+        let set: PendingMarks = json::decode(object, "a set of delete marks", bytes, MAX_GC_DOCUMENT_BYTES)?;
+        check_version(object, "the set of delete marks", set.version)?;
+        for mark in &set.marks {
+            check_version(object, "a delete mark", mark.version)?;
+            if !is_table_id(&mark.sst_id) {
+                return Err(Error::corrupt(object, None, "ids of tables", format!("{:?}", mark.sst_id)));
+            }
+        }
+        Ok(set)
     }
 
     /// The stored form, with its checksum.

@@ -17,6 +17,7 @@ pub use effects::{Effect, Effects};
 pub use entry::{Compaction, LogEntry, Op};
 pub use fence::{FenceToken, Role};
 pub use snapshot::{Snapshot, SortedRun};
+pub(crate) use sst_meta::is_table_id;
 pub use sst_meta::{BloomMeta, SstMeta, SstSignature};
 
 /// Largest CURRENT that is read, in bytes. Ours stay below 40 KiB; a window whose entries are not inlined is far smaller.

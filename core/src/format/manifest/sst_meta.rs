@@ -120,11 +120,7 @@ impl SstMeta {
         let refuse = |expected: &str, found: String| {
             Err(Error::corrupt(object, None, format!("table {:?} with {expected}", self.id), found))
         };
-        if self.id.is_empty()
-            || self.id.len() > MAX_ID_BYTES
-            || self.id.starts_with('.')
-            || self.id.contains(|c: char| c == '/' || c == '\\' || c.is_control())
-        {
+        if !is_table_id(&self.id) {
             return refuse("an id that is one plain path element", format!("{} bytes", self.id.len()));
         }
         if self.size == 0 || i64::try_from(self.size).is_err() {
@@ -152,4 +148,12 @@ impl SstMeta {
     pub fn covers(&self, key: &[u8]) -> bool {
         *self.min_key <= *key && *key <= *self.max_key
     }
+}
+
+/// True for one plain path element: the id becomes a part of an object's name.
+pub(crate) fn is_table_id(id: &str) -> bool {
+    !id.is_empty()
+        && id.len() <= MAX_ID_BYTES
+        && !id.starts_with('.')
+        && !id.contains(|c: char| c == '/' || c == '\\' || c.is_control())
 }

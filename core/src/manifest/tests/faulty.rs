@@ -211,4 +211,19 @@ impl ManifestStorage for Faulty {
         self.count("put snapshot");
         self.inner.write_snapshot(id, body)
     }
+
+    fn superseded_snapshots<'a>(&'a self) -> BoxFuture<'a, Result<Vec<String>>> {
+        self.count("list snapshots");
+        self.inner.superseded_snapshots()
+    }
+
+    fn delete_log<'a>(&'a self, slots: &'a [u64]) -> BoxFuture<'a, Result<()>> {
+        self.count("delete log");
+        self.inner.delete_log(slots)
+    }
+
+    fn delete_snapshots<'a>(&'a self, ids: &'a [String]) -> BoxFuture<'a, Result<()>> {
+        self.count("delete snapshots");
+        self.inner.delete_snapshots(ids)
+    }
 }

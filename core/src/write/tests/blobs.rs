@@ -23,7 +23,7 @@ fn doom(bench: &Bench, values: &[&[u8]]) {
     let named_at = Timestamp::from_unix_ms(bench.host.now_ms());
     let mut blobs: Vec<DoomedBlob> = values
         .iter()
-        .map(|value| DoomedBlob { id: BlobId::of(value), named_at, condemned_at: None })
+        .map(|value| DoomedBlob { id: BlobId::of(value), named_at, condemned_at: None, size: None })
         .collect();
     blobs.sort_by_key(|blob| blob.id);
     let body = DoomedBlobs { blobs, ..DoomedBlobs::default() }.encode();
