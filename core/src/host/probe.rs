@@ -9,14 +9,15 @@ use super::store::{PutCondition, Version};
 use super::{Moment, Requests};
 use crate::error::{Error, Result};
 
-/// How often puts whose condition holds may be refused, each time under a new name, before the store is judged by it. One
-/// refusal proves nothing: a client or a proxy that sends a put twice is refused because of its own first one.
+/// How often puts whose condition holds may be refused, each time under a new name and with nothing written, before the store is
+/// judged by it.
 const MAX_REFUSALS: u32 = 3;
 
 /// Proves that the store enforces put-if-absent and put-if-match, and that it answers "not found" for a name that was
 /// never written. `new_name` gives a key that nobody ever used, at every call.
 ///
-/// An answer that leaves a put's outcome open is not judged: the proof begins anew under another name, until the
+/// An answer that leaves a put's outcome open is not judged, nor a refusal of a put that was written all the same (a client or a
+/// proxy that sends a put twice is refused because of its own first one): the proof begins anew under another name, until the
 /// deadline of `requests`. What was put is deleted again, if the store lets us; GC takes what a lost answer leaves behind.
 ///
 /// Cost where every request is answered: 6 requests in 4 round trips.
@@ -57,11 +58,12 @@ pub async fn probe(requests: &Requests, mut new_name: impl FnMut() -> String) ->
 
 /// One proof under one name. `Unavailable` and `Precondition` say that it must be made again.
 async fn examine(requests: &Requests, missing: &str, name: &str, at_once: bool) -> Result<()> {
-    let (read, created) = join!(requests.get(missing), put(requests, name, "1", PutCondition::IfAbsent));
+    let (read, created) =
+        join!(requests.get(missing), put_that_holds(requests, name, "1", PutCondition::IfAbsent));
     missing_name_is_not_found(missing, read.map(drop))?;
     let first = created?;
 
-    let second = put(requests, name, "2", PutCondition::IfMatch(first.clone())).await?;
+    let second = put_that_holds(requests, name, "2", PutCondition::IfMatch(first.clone())).await?;
     if second == first {
         return Err(unsupported(name, "gives different contents of an object the same version (ETag)"));
     }
@@ -76,6 +78,27 @@ async fn examine(requests: &Requests, missing: &str, name: &str, at_once: bool) 
         (Ok(_), Err(_)) => Err(unsupported(name, "ignores If-None-Match on puts (put if absent)")),
         (Err(_), Ok(_)) => Err(unsupported(name, "ignores If-Match on puts (put if unchanged)")),
         (Err(_), Err(_)) => refused(if_absent).and(refused(if_match)),
+    }
+}
+
+/// A put whose condition holds. One that is refused and is there nevertheless was sent twice on the way: that is no answer.
+async fn put_that_holds(
+    requests: &Requests,
+    name: &str,
+    body: &'static str,
+    condition: PutCondition,
+) -> Result<Version> {
+    let refused = match put(requests, name, body, condition).await {
+        Err(error @ Error::Precondition { .. }) => error,
+        answer => return answer,
+    };
+    match requests.get(name).await {
+        Ok(found) if found.body == body => Err(Error::Unavailable {
+            object: name.to_owned(),
+            message: "a put was sent twice on the way to the store".to_owned(),
+        }),
+        Ok(_) | Err(Error::NotFound { .. }) => Err(refused),
+        Err(error) => Err(error),
     }
 }
 
@@ -140,6 +163,8 @@ mod tests {
         loses_answer_of: u32,
         /// The put of this number is made twice, and the second answer given.
         repeats: u32,
+        /// The same for all puts up to this number.
+        repeats_until: u32,
         loses_every_answer: bool,
     }
 
@@ -162,7 +187,7 @@ mod tests {
                 other => other,
             };
             let mut answer = self.inner.put(key, body.clone(), condition.clone()).await;
-            if number == defects.repeats {
+            if number == defects.repeats || number <= defects.repeats_until {
                 answer = self.inner.put(key, body, condition).await;
             }
             if number == defects.loses_answer_of || defects.loses_every_answer {
@@ -297,6 +322,16 @@ mod tests {
             let (verdict, ..) = probe_with(Defects { repeats: repeated, ..Defects::default() });
             verdict.unwrap();
         }
+    }
+
+    #[test]
+    fn many_puts_that_are_sent_twice_do_not_reject_a_right_store() {
+        let (verdict, _, left) = probe_with(Defects { repeats_until: 7, ..Defects::default() });
+        verdict.unwrap();
+        assert_eq!(left, 0);
+        // For ever: the store is not to be judged, and it is said why.
+        let (verdict, ..) = probe_with(Defects { repeats_until: u32::MAX, ..Defects::default() });
+        assert!(verdict.unwrap_err().to_string().contains("sent twice on the way"));
     }
 
     #[test]

@@ -123,7 +123,9 @@ async fn every_refusal_is_a_decision_and_nothing_is_sent_twice() {
         for (error, expected) in errors {
             assert_eq!(error.kind(), expected, "{answer}: {error}");
         }
-        assert_eq!(server.requests().len(), 4, "{answer}");
+        // A refused If-Match is looked into, but not sent again.
+        let sent = server.requests().iter().filter(|request| !request.starts_with("head ")).count();
+        assert_eq!(sent, 4, "{answer}");
     }
 }
 

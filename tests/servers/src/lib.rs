@@ -1,5 +1,10 @@
-//! What tests need from outside: real object stores on this machine, each started by a script of this folder and killed when
+//! What tests need from outside: object stores on this machine, [`Gateway`] in this process, the real ones each started by a script of this folder and killed when
 //! its [`Server`] is dropped, or when the process that holds it dies; and programs, by [`tool`].
+
+mod gateway;
+mod http;
+
+pub use gateway::Gateway;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,6 +22,10 @@ pub const BUCKET: &str = "isledb";
 pub enum Kind {
     /// S3 by versitygw. Needs Go.
     Versitygw,
+    /// S3 by MinIO. Needs Go, and minutes to build it the first time.
+    Minio,
+    /// S3 by Ceph's gateway. Needs Debian's packages, and the right to install them.
+    Ceph,
     /// S3 by MiniStack. Needs Python.
     Ministack,
     /// Azure Blob Storage by Azurite. Needs Node.
@@ -31,6 +40,8 @@ impl Kind {
     fn script(self) -> &'static str {
         match self {
             Kind::Versitygw => "versitygw.sh",
+            Kind::Minio => "minio.sh",
+            Kind::Ceph => "ceph.sh",
             Kind::Ministack => "ministack.sh",
             Kind::Azurite => "azurite.sh",
             Kind::Gcs => "gcs.sh",

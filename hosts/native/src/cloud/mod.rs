@@ -4,6 +4,7 @@
 //! could repeat a delete. The engine retries by its own rules. The parts of an upload are the exception: nobody sees a part,
 //! so sending it again changes nothing.
 
+mod etag;
 mod parts;
 mod refusal;
 mod store;

@@ -11,7 +11,7 @@ use isledb_core::host::{
 };
 use isledb_core::maybe::BoxFuture;
 use isledb_core::{Error, Result};
-use object_store::aws::AmazonS3Builder;
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::azure::MicrosoftAzureBuilder;
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::list::{PaginatedListOptions, PaginatedListStore};
@@ -21,6 +21,7 @@ use object_store::{
     UpdateVersion,
 };
 
+use super::etag::EtagStyle;
 use super::parts::PartRetry;
 use super::refusal::RefusalConnector;
 use super::translate::{Request, translate};
@@ -35,6 +36,7 @@ const MAX_DELETE: usize = 1000;
 pub struct CloudStore {
     client: Arc<dyn Client>,
     versions: Versions,
+    etags: EtagStyle,
     /// The client leaves an object whose whole name is the prefix out of a listing.
     listing_hides_prefix: bool,
 }
@@ -71,8 +73,19 @@ impl CloudStore {
     pub fn s3(builder: AmazonS3Builder) -> Result<CloudStore> {
         install_tls();
         let builder = builder.with_retry(no_retries()).with_http_connector(RefusalConnector::default());
+        // AWS itself needs no finding out.
+        let elsewhere = [AmazonS3ConfigKey::Endpoint, AmazonS3ConfigKey::S3Endpoint];
+        let etags = match elsewhere.iter().any(|key| builder.get_config_value(key).is_some()) {
+            true => EtagStyle::unknown(),
+            false => EtagStyle::as_given(),
+        };
         let client = builder.build().map_err(|error| misconfigured(&error))?;
-        Ok(CloudStore { client: Arc::new(client), versions: Versions::ETag, listing_hides_prefix: false })
+        Ok(CloudStore {
+            client: Arc::new(client),
+            versions: Versions::ETag,
+            etags,
+            listing_hides_prefix: false,
+        })
     }
 
     /// Google Cloud Storage, as configured; retries and timeouts are ours.
@@ -85,6 +98,7 @@ impl CloudStore {
         Ok(CloudStore {
             client: Arc::new(client),
             versions: Versions::GenerationAndETag,
+            etags: EtagStyle::as_given(),
             listing_hides_prefix: false,
         })
     }
@@ -96,7 +110,12 @@ impl CloudStore {
         install_tls();
         let builder = builder.with_retry(no_retries()).with_http_connector(RefusalConnector::default());
         let client = builder.build().map_err(|error| misconfigured(&error))?;
-        Ok(CloudStore { client: Arc::new(client), versions: Versions::ETag, listing_hides_prefix: true })
+        Ok(CloudStore {
+            client: Arc::new(client),
+            versions: Versions::ETag,
+            etags: EtagStyle::as_given(),
+            listing_hides_prefix: true,
+        })
     }
 
     /// Client options to begin a builder with. The engine bounds its own waiting; these bound what it gave up on: no
@@ -124,7 +143,7 @@ impl CloudStore {
                 version.as_str().split_once(' ').map(|(generation, _)| generation.to_owned())
             }
         };
-        UpdateVersion { e_tag: Some(self.etag(version)), version: generation }
+        UpdateVersion { e_tag: Some(self.etags.to_send(&self.etag(version)).to_owned()), version: generation }
     }
 
     fn meta(&self, key: &str, meta: object_store::ObjectMeta) -> Result<ObjectMeta> {
@@ -184,7 +203,10 @@ impl CloudStore {
                 (PutMode::Update(self.update(version)), Request::ConditionalPut)
             }
         };
-        let put = self.client.put_opts(&path, PutPayload::from_bytes(body), mode.into()).await;
+        let mut put = self.client.put_opts(&path, PutPayload::from_bytes(body.clone()), mode.into()).await;
+        if let PutCondition::IfMatch(version) = &condition {
+            put = self.settle_etag_style(&path, body, version, put).await;
+        }
         let put = put.map_err(|error| match translate(key, request, &error) {
             // Some stores answer so where the object to be replaced is gone.
             Error::NotFound { object } if request == Request::ConditionalPut => {
@@ -193,6 +215,38 @@ impl CloudStore {
             error => error,
         })?;
         self.versions.version(key, put.e_tag, put.version)
+    }
+
+    /// What to make of the answer to a put under `IfMatch`, as long as it is not known how the store wants its ETags: one that
+    /// refuses the very ETag that the object has is asked again with the bare one. That decides nothing by itself, since the
+    /// condition goes with it. Up to two requests more, once.
+    async fn settle_etag_style(
+        &self,
+        path: &Path,
+        body: Bytes,
+        version: &Version,
+        put: object_store::Result<object_store::PutResult>,
+    ) -> object_store::Result<object_store::PutResult> {
+        match &put {
+            Ok(_) => {
+                self.etags.learn_from_success();
+                return put;
+            }
+            Err(object_store::Error::Precondition { .. }) => {}
+            Err(_) => return put,
+        }
+        let Some(bare) = self.etags.bare(version.as_str()) else { return put };
+        // Another ETag by now: the refusal was right, and tells nothing of the store.
+        if !self.client.head(path).await.is_ok_and(|now| now.e_tag.as_deref() == Some(version.as_str())) {
+            return put;
+        }
+        let update = UpdateVersion { e_tag: Some(bare.to_owned()), version: None };
+        let again =
+            self.client.put_opts(path, PutPayload::from_bytes(body), PutMode::Update(update).into()).await;
+        if again.is_ok() {
+            self.etags.learn_bare();
+        }
+        again
     }
 
     /// One page; more requests only where a store ignores where to start.
@@ -275,9 +329,11 @@ impl ObjectStore for CloudStore {
     fn put_multipart<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Box<dyn MultipartUpload>>> {
         Box::pin(async move {
             let options = PutMultipartOptions::default().with_retry_policy(Arc::new(PartRetry));
-            let upload = self.client.put_multipart_opts(&path(key)?, options).await;
+            let path = path(key)?;
+            let upload = self.client.put_multipart_opts(&path, options).await;
             let inner = upload.map_err(|error| translate(key, Request::Other, &error))?;
-            let upload = Upload { inner, key: key.into(), versions: self.versions };
+            let client = self.client.clone();
+            let upload = Upload { inner, client, path, key: key.into(), versions: self.versions };
             Ok(Box::new(upload) as Box<dyn MultipartUpload>)
         })
     }
@@ -302,6 +358,8 @@ impl ObjectStore for CloudStore {
 
 struct Upload {
     inner: Box<dyn object_store::MultipartUpload>,
+    client: Arc<dyn Client>,
+    path: Path,
     key: Arc<str>,
     versions: Versions,
 }
@@ -318,7 +376,15 @@ impl MultipartUpload for Upload {
             let put = self.inner.complete().await.map_err(|e| translate(&self.key, Request::Other, &e))?;
             // Google may name no generation here. What is uploaded in parts is never put under a condition.
             let generation = put.version.or_else(|| Some("unknown".to_owned()));
-            self.versions.version(&self.key, put.e_tag, generation)
+            let etag = match put.e_tag.filter(|etag| !etag.is_empty()) {
+                Some(etag) => Some(etag),
+                // Ceph's gateway leaves it empty here. If this fails, it is a lost answer to the whole.
+                None => {
+                    let head = self.client.head(&self.path).await;
+                    head.map_err(|error| translate(&self.key, Request::Other, &error))?.e_tag
+                }
+            };
+            self.versions.version(&self.key, etag, generation)
         })
     }
 

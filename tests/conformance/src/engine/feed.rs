@@ -10,12 +10,12 @@ use super::model::{Model, Numbers};
 use super::options;
 use crate::Place;
 
-fn tail_options(start: TailStart) -> TailOptions {
+pub(super) fn tail_options(start: TailStart) -> TailOptions {
     TailOptions { start, poll_ms: 5, idle_poll_ms: 50, ..TailOptions::default() }
 }
 
 /// All that is there to read without waiting.
-async fn drain(tailer: &mut Tailer) -> Vec<Change> {
+pub(super) async fn drain(tailer: &mut Tailer) -> Vec<Change> {
     let mut changes = Vec::new();
     while let Some(change) = tailer.try_next().await.unwrap() {
         changes.push(change);
@@ -29,7 +29,7 @@ fn ascending(changes: &[Change]) {
     }
 }
 
-fn apply(model: &mut BTreeMap<Vec<u8>, Vec<u8>>, changes: &[Change]) {
+pub(super) fn apply(model: &mut BTreeMap<Vec<u8>, Vec<u8>>, changes: &[Change]) {
     for change in changes {
         match &change.op {
             ChangeOp::Put { value, .. } => drop(model.insert(change.key.to_vec(), value.to_vec())),

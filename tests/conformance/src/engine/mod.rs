@@ -3,6 +3,7 @@
 mod feed;
 mod history;
 mod model;
+mod neighbours;
 mod reads;
 mod roles;
 
@@ -34,6 +35,8 @@ pub const CASES: &[Case] = cases![
     feed::every_change_once_in_commit_order,
     feed::cursor_goes_on_where_it_stood,
     feed::bootstrap_then_changes,
+    neighbours::databases_of_one_store_never_touch_each_other,
+    neighbours::prefixes_of_odd_letters_hold_databases,
 ];
 
 impl Place {

@@ -87,7 +87,8 @@ pub(super) async fn more_than_a_page(at: Place) {
 pub(super) async fn legal_characters_survive(at: Place) {
     let names = [
         "a b", "a+b", "a%20b", "a%2Fb", "a&b=c", "a;b", "a,b", "a@b", "a!b", "a'b", "a(b)", "a$b", "a:b",
-        "a~b", "ü/Ü", "漢字", "🏝", "e\u{301}",
+        "a~b", "a\"b", "a#b", "a?b", "a<b>", "a|b", "a[b]", "a{b}", "a^b", "a`b", "a*b", "ü/Ü", "漢字", "🏝",
+        "e\u{301}",
     ];
     let keys: Vec<_> = names.iter().map(|name| at.key(&format!("odd/{name}/x"))).collect();
     for key in &keys {

@@ -31,8 +31,8 @@ fn main() -> ExitCode {
             Err(missing) => trials.push(without(store, missing)),
         }
     }
-    for server in grounds.iter().filter_map(|(_, ground)| ground.server()) {
-        for (name, value) in server.variables() {
+    for (_, ground) in &grounds {
+        for (name, value) in ground.variables() {
             // SAFETY: no thread of this process reads or writes the environment: the executor and the cases start later.
             unsafe { std::env::set_var(name, value) };
         }
@@ -87,6 +87,9 @@ fn name_of(list: &str, store: &str, case: &str) -> String {
 
 /// A filter that no case of a store passes needs no server.
 fn wanted(arguments: &Arguments, store: &Store) -> bool {
+    if !store.is_wanted(arguments.filter.as_deref()) {
+        return false;
+    }
     let Some(filter) = &arguments.filter else { return !arguments.list };
     let named = |(list, cases): &(&str, &[Case])| {
         cases.iter().any(|case| name_of(list, store.name, case.name).contains(filter))
