@@ -9,6 +9,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use futures::FutureExt;
 use futures::executor::block_on;
@@ -98,8 +99,8 @@ fn read_all(mut scan: Scan) -> u64 {
     }
 }
 
-fn everything(reader: &Reader) -> Scan {
-    block_on(reader.scan(ScanOptions::default())).unwrap()
+fn everything(reader: &Reader, reverse: bool) -> Scan {
+    block_on(reader.scan(ScanOptions { reverse, ..ScanOptions::default() })).unwrap()
 }
 
 const GIB: u64 = 1024 * 1024 * 1024;
@@ -108,7 +109,7 @@ fn gets(c: &mut Criterion) {
     let mut group = c.benchmark_group("get, warm");
     for tables in [1, 8] {
         let reader = reader(tables, Compression::Snappy, GIB);
-        read_all(everything(&reader));
+        read_all(everything(&reader, false));
         // Keys of 32 blocks stay in the processor's caches, those of 1,024 blocks come from memory.
         let spread = |keys: u64| -> Vec<Vec<u8>> { (0..keys).map(|i| key(i * 397 % ROWS)).collect() };
         let absent = spread(32).iter().map(|key| [key, &b"x"[..]].concat()).collect();
@@ -130,6 +131,29 @@ fn gets(c: &mut Criterion) {
     group.finish();
 }
 
+/// 64 keys by one call, from all over the rows.
+fn multi_gets(c: &mut Criterion) {
+    const KEYS: u64 = 64;
+    let mut group = c.benchmark_group("get of 64 keys, warm");
+    group.throughput(Throughput::Elements(KEYS));
+    for tables in [1, 8] {
+        let reader = reader(tables, Compression::Snappy, GIB);
+        read_all(everything(&reader, false));
+        let lots: Vec<Vec<Bytes>> = (0..64)
+            .map(|lot| (0..KEYS).map(|i| key((lot * KEYS + i) * 39_989 % ROWS).into()).collect())
+            .collect();
+        let get = |keys: &Vec<Bytes>| {
+            let values = reader.get_many(keys).now_or_never().unwrap().unwrap();
+            assert!(black_box(values).iter().all(Option::is_some));
+        };
+        let count = allocations(|| lots.iter().for_each(get)) as f64 / (lots.len() as u64 * KEYS) as f64;
+        println!("get of 64 keys, warm, {tables} tables: {count:.2} allocations a key");
+        let mut next = lots.iter().cycle();
+        group.bench_function(format!("{tables} tables"), |b| b.iter(|| get(next.next().unwrap())));
+    }
+    group.finish();
+}
+
 fn scans(c: &mut Criterion) {
     let mut group = c.benchmark_group("scan");
     group.sample_size(10);
@@ -140,15 +164,18 @@ fn scans(c: &mut Criterion) {
         ("no cache, one table, not compressed", 1, Compression::None, 0),
     ] {
         let reader = reader(tables, compression, cache_bytes);
-        let bytes = read_all(everything(&reader));
-        assert_eq!(bytes, ROWS * (16 + VALUE as u64));
-        let count = allocations(|| assert_eq!(read_all(everything(&reader)), bytes)) as f64 / ROWS as f64;
-        println!("scan, {what}: {count:.3} allocations an entry");
-        group.throughput(Throughput::Bytes(bytes));
-        group.bench_function(what, |b| b.iter(|| read_all(everything(&reader))));
+        for reverse in [false, true] {
+            let what = if reverse { format!("{what}, in reverse") } else { what.to_owned() };
+            let bytes = read_all(everything(&reader, reverse));
+            assert_eq!(bytes, ROWS * (16 + VALUE as u64));
+            let count = allocations(|| assert_eq!(read_all(everything(&reader, reverse)), bytes)) as f64;
+            println!("scan, {what}: {:.3} allocations an entry", count / ROWS as f64);
+            group.throughput(Throughput::Bytes(bytes));
+            group.bench_function(what, |b| b.iter(|| read_all(everything(&reader, reverse))));
+        }
     }
     group.finish();
 }
 
-criterion_group!(benches, gets, scans);
+criterion_group!(benches, gets, multi_gets, scans);
 criterion_main!(benches);

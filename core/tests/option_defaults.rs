@@ -143,10 +143,10 @@ fn of_writing() {
 
 #[test]
 fn of_reading() {
-    let ReaderOptions { refresh_after_ms } = ReaderOptions::default();
-    assert_eq!(refresh_after_ms, None);
-    let ScanOptions { start, end, prefix, limit } = ScanOptions::default();
-    assert_eq!((start, end, prefix, limit), (Bound::Unbounded, Bound::Unbounded, None, None));
+    let ReaderOptions { refresh_after_ms, read_ahead_bytes } = ReaderOptions::default();
+    assert_eq!((refresh_after_ms, read_ahead_bytes), (None, 8 << 20));
+    let ScanOptions { start, end, prefix, limit, reverse } = ScanOptions::default();
+    assert_eq!((start, end, prefix, limit, reverse), (Bound::Unbounded, Bound::Unbounded, None, None, false));
     let CatchUpOptions { min_key, max_key, start_after_key, limit } = CatchUpOptions::default();
     assert_eq!((min_key, max_key, start_after_key, limit), (None, None, None, None));
     let TailingReaderOptions { refresh_interval_ms, reader } = TailingReaderOptions::default();
@@ -269,8 +269,12 @@ fn no_writer_reader_or_tailer_is_opened_with_what_is_out_of_bounds() {
             change(&mut options);
             refused(name, db.writer(options).await.map(drop));
         }
-        let reader = ReaderOptions { refresh_after_ms: Some(7 * 86_400_000 + 1) };
+        let reader = ReaderOptions { refresh_after_ms: Some(7 * 86_400_000 + 1), ..ReaderOptions::default() };
         refused("refresh_after_ms", db.reader(reader).await.map(drop));
+        for read_ahead_bytes in [(64 << 10) - 1, (1 << 30) + 1] {
+            let reader = ReaderOptions { read_ahead_bytes, ..ReaderOptions::default() };
+            refused("read_ahead_bytes", db.reader(reader).await.map(drop));
+        }
         let tailers = [
             ("poll_ms", TailOptions { poll_ms: 0, ..TailOptions::default() }),
             ("idle_poll_ms", TailOptions { idle_poll_ms: 499, ..TailOptions::default() }),

@@ -281,29 +281,68 @@ fn refresh_is_one_conditional_get() {
     });
 }
 
-#[test]
-fn a_long_scan_reads_ahead() {
-    let mut made = made();
-    let meta = table(&mut made, BIG / 8, 100, Keys { first: 0, step: 1 }, 1);
-    made.add(&meta);
-    made.publish();
-    let (source, meter) = metered(&made);
+/// What it costs to open and to show everything, or the first `limit` entries on the way.
+fn scan_cost(made: &Made, limit: Option<u64>, reverse: bool) -> (u64, Cost) {
+    let (source, meter) = metered(made);
     let rows = block_on(async {
-        let mut scan = open(&source).await.scan(ScanOptions::default()).await.unwrap();
+        let options = ScanOptions { limit, reverse, ..ScanOptions::default() };
+        let mut scan = open(&source).await.scan(options).await.unwrap();
         let mut rows = 0;
         while scan.next().await.unwrap().is_some() {
             rows += 1;
         }
         rows
     });
+    (rows, meter.cost())
+}
+
+#[test]
+fn a_long_scan_reads_ahead_in_both_directions() {
+    let mut made = made();
+    let meta = table(&mut made, BIG / 8, 100, Keys { first: 0, step: 1 }, 1);
+    made.add(&meta);
+    made.publish();
+    let (rows, cost) = scan_cost(&made, None, false);
     assert_eq!(Some(rows), meta.entry_count);
-    let cost = meter.cost();
-    println!(
-        "scan of {} bytes: {} rounds, {} requests, {} bytes",
-        meta.size, cost.round_trips, cost.get, cost.bytes_read
-    );
-    // 8 MiB: three rounds to the first block, seven doublings to 1 MiB, and one round for every further MiB.
-    assert!(cost.round_trips <= 3 + 8 + 8, "{} rounds", cost.round_trips);
+    // 8 MiB: three rounds to the first block, seven doublings to 1 MiB, and one round for every further MiB. Index partitions
+    // come beside the blocks in front of theirs.
+    within("open + scan of 8 MiB", cost, 17, 25, meta.size + 64 * KIB);
     // Filters and gaps up to 64 KiB may be read too, but nothing twice.
-    assert!(cost.bytes_read <= meta.size + 64 * KIB, "{} bytes", cost.bytes_read);
+    let (backwards, reverse) = scan_cost(&made, None, true);
+    assert_eq!(backwards, rows);
+    within("the same in reverse", reverse, 17, 25, meta.size + 64 * KIB);
+    assert!(reverse.get <= cost.get);
+
+    let (rows, cost) = scan_cost(&made, Some(10), false);
+    within("open + first 10 rows", cost, 4, 4, 64 * KIB);
+    let (backwards, reverse) = scan_cost(&made, Some(10), true);
+    assert_eq!((rows, backwards), (10, 10));
+    within("open + last 10 rows", reverse, 4, 4, 64 * KIB);
+}
+
+#[test]
+fn a_reverse_scan_over_many_tables_costs_no_more_than_a_forward_one() {
+    let mut made = made();
+    let rows = 23_301;
+    let mut run = Vec::new();
+    for i in 0..4 {
+        let meta = table(&mut made, BIG / 32, 100, Keys { first: i * rows, step: 1 }, 1 + (i << 32));
+        assert_eq!(meta.entry_count, Some(rows));
+        run.push(meta);
+    }
+    made.add_run(run);
+    made.snapshot();
+    // Two tables over the whole run.
+    for i in 0..2 {
+        let meta = table(&mut made, BIG / 32, 100, Keys { first: i, step: 4 }, 1 + ((9 + i) << 32));
+        made.add(&meta);
+    }
+    made.publish();
+    let (shown, forward) = scan_cost(&made, None, false);
+    let (backwards, reverse) = scan_cost(&made, None, true);
+    assert_eq!((shown, backwards), (4 * rows, 4 * rows));
+    let bytes = 6 * BIG / 32 + 512 * KIB;
+    within("open + scan of six tables", forward, 26, 57, bytes);
+    within("the same in reverse", reverse, 26, 54, bytes);
+    assert!(reverse.get <= forward.get && reverse.round_trips <= forward.round_trips);
 }

@@ -13,22 +13,38 @@ use futures::executor::block_on;
 use isledb_core::Result;
 use isledb_core::format::sst::TableOptions;
 use isledb_core::host::{GetOptions, MemoryStore, ObjectStore, PutCondition};
-use isledb_core::read::ScanOptions;
+use isledb_core::read::{BlockCache, Reader, ReaderOptions, ScanOptions};
 
 use bucket::made::Made;
-use bucket::{TestClock, collect, fixtures, load, open};
+use bucket::{TestClock, collect, fixtures, load, source};
 
-type Shown = Vec<(Bytes, Bytes)>;
+/// Everything that a reader shows.
+#[derive(Debug, PartialEq, Eq)]
+struct Shown {
+    forwards: Vec<(Bytes, Bytes)>,
+    /// By a reverse scan, turned round again.
+    backwards: Vec<(Bytes, Bytes)>,
+    /// By a get of each key.
+    singly: Vec<Option<Bytes>>,
+    /// By one get of them all.
+    together: Vec<Option<Bytes>>,
+}
 
-/// Everything that a fresh reader shows: by scan, and by a get of each key.
-async fn read_all(store: &MemoryStore, prefix: &str, keys: &[Bytes]) -> Result<(Shown, Vec<Option<Bytes>>)> {
-    let reader = open(Arc::new(store.clone()), TestClock::new(), prefix).await?;
-    let shown = collect(reader.scan(ScanOptions::default()).await?).await?;
-    let mut got = Vec::new();
+/// What a fresh reader without a cache shows.
+async fn read_all(store: &MemoryStore, prefix: &str, keys: &[Bytes]) -> Result<Shown> {
+    let mut source = source(Arc::new(store.clone()), TestClock::new(), prefix);
+    source.cache = Arc::new(BlockCache::new(0));
+    let reader = Reader::open(source, ReaderOptions::default()).await?;
+    let forwards = collect(reader.scan(ScanOptions::default()).await?).await;
+    let backwards = collect(reader.scan(ScanOptions::default().reversed()).await?).await;
+    let together = reader.get_many(keys).await;
+    let mut singly = Vec::new();
     for key in keys {
-        got.push(reader.get(key).await?);
+        singly.push(reader.get(key).await?);
     }
-    Ok((shown, got))
+    let mut backwards = backwards?;
+    backwards.reverse();
+    Ok(Shown { forwards: forwards?, backwards, singly, together: together? })
 }
 
 async fn objects(store: &MemoryStore) -> Vec<(String, Bytes)> {
@@ -73,9 +89,10 @@ fn every_flipped_byte_and_every_truncation_of_a_bucket_of_ours() {
         let store = &made.store;
         let keys: Vec<Bytes> = (0..16).map(|k| Bytes::from(format!("k{k:02}"))).collect();
         let right = read_all(store, "db", &keys).await.unwrap();
-        assert!(right.0.len() > 5);
+        assert!(right.forwards.len() > 5);
+        assert_eq!((&right.backwards, &right.together), (&right.forwards, &right.singly));
         let (mut named, mut harmless) = (0, 0);
-        let mut check = |what: String, read: Result<(Shown, Vec<Option<Bytes>>)>| match read {
+        let mut check = |what: String, read: Result<Shown>| match read {
             Ok(read) => {
                 assert_eq!(read, right, "{what}");
                 harmless += 1;
@@ -107,7 +124,7 @@ fn damaged_buckets_of_the_original_never_panic_or_hang() {
         let store = load(&fixtures().join(name).join("bucket"), TestClock::new());
         block_on(async {
             let keys: Vec<Bytes> =
-                read_all(&store, "db", &[]).await.unwrap().0.into_iter().map(|(key, _)| key).collect();
+                read_all(&store, "db", &[]).await.unwrap().forwards.into_iter().map(|(key, _)| key).collect();
             let keys = &keys[..keys.len().min(5)];
             for (key, body) in objects(&store).await {
                 for at in (0..body.len()).step_by(37) {

@@ -292,7 +292,10 @@ fn reader_options_have_bounds() {
     let bench = Bench::new();
     let open = |refresh_after_ms| {
         let source = source(Arc::new(bench.made.store.clone()), TestClock::new(), "db");
-        block_on(Coordinator::open(source, ReaderOptions { refresh_after_ms: Some(refresh_after_ms) }))
+        block_on(Coordinator::open(
+            source,
+            ReaderOptions { refresh_after_ms: Some(refresh_after_ms), ..ReaderOptions::default() },
+        ))
     };
     for good in [0, 7 * 86_400_000] {
         open(good).unwrap();

@@ -122,7 +122,7 @@ fn a_reader_may_refresh_earlier_than_it_must() {
     let clock = TestClock::new();
     let source = source(Arc::new(made.store.clone()), clock.clone(), "db");
     block_on(async {
-        let options = ReaderOptions { refresh_after_ms: Some(1000) };
+        let options = ReaderOptions { refresh_after_ms: Some(1000), ..ReaderOptions::default() };
         let reader = Reader::open(source, options).await.unwrap();
         let meta = table(&mut made, "l", 11);
         made.add(&meta);

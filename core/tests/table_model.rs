@@ -94,6 +94,13 @@ fn block_entries(block: &Block) -> Vec<Entry> {
 fn walk(block: &Block, entries: &[Entry], probe: &[u8], steps: &[bool]) {
     let mut iter = block.iter();
     let at_or_above = entries.partition_point(|entry| entry.key.as_slice() < probe);
+    let newest = entries.get(at_or_above).filter(|entry| entry.key == probe);
+    let found = block.find(probe).unwrap();
+    assert_eq!(
+        found.map(|found| (found.sequence, found.kind, found.value.to_vec())),
+        newest.map(|entry| (entry.sequence, entry.kind, entry.value.to_vec())),
+        "{probe:02x?}"
+    );
     for (found, start) in [
         (iter.clone().seek_ge(probe).unwrap(), Some(at_or_above).filter(|&i| i < entries.len())),
         (iter.clone().seek_lt(probe).unwrap(), at_or_above.checked_sub(1)),

@@ -34,6 +34,14 @@ async fn read(db: Db) -> Result<()> {
     reader.wait_for(1).await?;
     let mut scan = reader.scan(ScanOptions::default()).await?;
     scan.next().await?;
+    scan.prev().await?;
+    reader.get_many(&[]).await?;
+    reader.view().get_many_entries(&[]).await?;
+    reader.warm(&ScanOptions::default()).await?;
+    reader.view().prefetch(&ScanOptions::default(), 1).await?;
+    if let Some(mut stream) = reader.get_stream(b"k").await? {
+        stream.next().await?;
+    }
     reader.scoped().view().get(b"k").await?;
     reader.view().why(b"k").await?;
     db.verification(VerifyOptions::default())?.run(drop).await?;

@@ -6,11 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::StreamExt;
 use futures::future::{Either, Future, select};
 
-use super::store::{GetOptions, ListPage, MultipartUpload, ObjectMeta, ObjectStore, PutCondition, Version};
+use super::store::{
+    Body, GetOptions, GetResult, ListPage, MultipartUpload, ObjectMeta, ObjectStore, PutCondition, Version,
+};
 use super::{Backoff, Host, Moment, Observer};
 use crate::error::{Error, Result, within};
+use crate::maybe::BoxStream;
 
 /// The largest object that [`Requests::get`] fetches whole: the bound of a value. Larger ones are read by ranges.
 pub const MAX_WHOLE_BYTES: u64 = 256 << 20;
@@ -124,6 +128,32 @@ impl Requests {
         futures::future::try_join_all(ranges.iter().map(|range| self.get_range(key, range.clone()))).await
     }
 
+    /// Begins to read an object, or a range of it. The answer is repeated like that of any read; the body, which comes in
+    /// pieces of the store's choice, is not. One request an attempt.
+    ///
+    /// Errors: `NotFound`; `Corrupt` where the range reaches beyond the object.
+    pub async fn get_body(&self, key: &str, range: Option<Range<u64>>) -> Result<GetResult> {
+        let options = GetOptions { range, if_none_match: None };
+        self.repeat(|limit_ms| self.answer(key, options.clone(), limit_ms)).await
+    }
+
+    /// The whole of a body of `size` bytes that [`Requests::get_body`] began. Not repeated.
+    pub async fn collect(&self, key: &str, body: Body, size: u64) -> Result<Bytes> {
+        // The store is answering, so the body may take its time even when the deadline passes.
+        let limit_ms = self.policy.attempt_timeout_ms.saturating_add(body_ms(size));
+        self.attempt(key, limit_ms, body.collect(key, size)).await
+    }
+
+    /// The next piece of a body; `None` at its end. It may take as long as an answer. Not repeated.
+    pub async fn next_piece(
+        &self,
+        key: &str,
+        body: &mut BoxStream<'static, Result<Bytes>>,
+    ) -> Result<Option<Bytes>> {
+        let piece = async { body.next().await.transpose() };
+        self.attempt(key, self.policy.attempt_timeout_ms, piece).await
+    }
+
     /// Meta data of an object. One request an attempt.
     pub async fn head(&self, key: &str) -> Result<ObjectMeta> {
         self.repeat(|limit_ms| self.attempt(key, limit_ms, self.store.head(key))).await
@@ -191,21 +221,25 @@ impl Requests {
 
     /// One attempt at a get, body included: a body that breaks off is a failed attempt.
     async fn fetch(&self, key: &str, options: GetOptions, limit_ms: u64) -> Result<Fetched> {
-        let asked = options.range.clone();
-        let got = self.attempt(key, limit_ms, self.store.get(key, options)).await?;
-        let size = got.range.end.saturating_sub(got.range.start);
-        if asked.as_ref().is_some_and(|range| *range != got.range) {
-            let (expected, found) = (format!("bytes {asked:?}"), format!("bytes {:?}", got.range));
-            return Err(Error::corrupt(key, None, expected, found));
-        }
-        if asked.is_none() && size > MAX_WHOLE_BYTES {
+        let whole = options.range.is_none();
+        let got = self.answer(key, options, limit_ms).await?;
+        let size = got.range.end - got.range.start;
+        if whole && size > MAX_WHOLE_BYTES {
             let expected = format!("at most {MAX_WHOLE_BYTES} bytes");
             return Err(Error::corrupt(key, None, expected, format!("{size} bytes")));
         }
-        // The store is answering, so the body may take its time even when the deadline passes.
-        let body_limit_ms = self.policy.attempt_timeout_ms.saturating_add(body_ms(size));
-        let body = self.attempt(key, body_limit_ms, got.body.collect(key, size)).await?;
-        Ok(Fetched { body, meta: got.meta })
+        Ok(Fetched { body: self.collect(key, got.body, size).await?, meta: got.meta })
+    }
+
+    /// One attempt at the answer of a get, which must be of the range that was asked for.
+    async fn answer(&self, key: &str, options: GetOptions, limit_ms: u64) -> Result<GetResult> {
+        let asked = options.range.clone();
+        let got = self.attempt(key, limit_ms, self.store.get(key, options)).await?;
+        if got.range.start > got.range.end || asked.as_ref().is_some_and(|range| *range != got.range) {
+            let (expected, found) = (format!("bytes {asked:?}"), format!("bytes {:?}", got.range));
+            return Err(Error::corrupt(key, None, expected, found));
+        }
+        Ok(got)
     }
 
     /// Waits for one answer.
@@ -267,7 +301,6 @@ mod tests {
     use futures::executor::block_on;
 
     use super::*;
-    use crate::host::store::{Body, GetResult};
     use crate::host::testing::VirtualClock;
     use crate::host::{MemoryStore, Metered};
     use crate::maybe::BoxFuture;

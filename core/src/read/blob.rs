@@ -23,9 +23,16 @@ pub(crate) async fn fetch(requests: &Requests, layout: &Layout, id: &BlobId) -> 
 async fn fetch_verified(requests: &Requests, layout: &Layout, id: &BlobId) -> Result<Bytes> {
     let name = layout.blob(id);
     let value = requests.get(&name).await?.body;
-    let found = BlobId::of(&value);
-    if found != *id {
-        return Err(Error::corrupt(&name, None, format!("content with the SHA-256 {id}"), found.to_string()));
-    }
-    Ok(value)
+    verified(&name, id, value)
+}
+
+/// The content of the blob object `name`, if it is what its name says.
+pub(crate) fn verified(name: &str, id: &BlobId, content: Bytes) -> Result<Bytes> {
+    let found = BlobId::of(&content);
+    if found == *id { Ok(content) } else { Err(mismatch(name, id, &found)) }
+}
+
+/// The error of a blob object whose content has another hash than its name says.
+pub(crate) fn mismatch(name: &str, id: &BlobId, found: &BlobId) -> Error {
+    Error::corrupt(name, None, format!("content with the SHA-256 {id}"), found.to_string())
 }

@@ -4,8 +4,8 @@ use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use quick_cache::sync::{Cache, DefaultLifecycle};
-use quick_cache::{OptionsBuilder, Weighter};
+use quick_cache::sync::Cache;
+use quick_cache::{Equivalent, Lifecycle, OptionsBuilder, Weighter};
 
 use crate::format::sst::{Block, Filter, IndexPartition, Table};
 
@@ -70,6 +70,18 @@ pub(crate) struct PartKey {
 
 impl Hash for PartKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
+        PartRef { object: &self.object, part: self.part }.hash(state);
+    }
+}
+
+/// A [`PartKey`] that borrows the name: to look up.
+struct PartRef<'a> {
+    object: &'a ObjectName,
+    part: Part,
+}
+
+impl Hash for PartRef<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
         let (kind, at) = match self.part {
             Part::Tail => (1, 0),
             Part::Partition(i) => (2, i),
@@ -77,6 +89,12 @@ impl Hash for PartKey {
             Part::Block(offset) => (4, offset),
         };
         state.write_u64(self.object.hash ^ mix(at.wrapping_mul(8).wrapping_add(kind)));
+    }
+}
+
+impl Equivalent<PartKey> for PartRef<'_> {
+    fn equivalent(&self, key: &PartKey) -> bool {
+        self.part == key.part && *self.object == key.object
     }
 }
 
@@ -139,15 +157,31 @@ impl Weighter<PartKey, Cached> for ByMemory {
     }
 }
 
+/// Counts what is pushed out. What the first two of a request were is dropped behind the lock.
+#[derive(Debug, Clone, Default)]
+struct CountEvictions(Arc<AtomicU64>);
+
+impl Lifecycle<PartKey, Cached> for CountEvictions {
+    type RequestState = [Option<(PartKey, Cached)>; 2];
+
+    fn on_evict(&self, state: &mut Self::RequestState, key: PartKey, value: Cached) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        if let Some(free) = state.iter_mut().find(|slot| slot.is_none()) {
+            *free = Some((key, value));
+        }
+    }
+}
+
 /// Decoded data blocks, index partitions, filters and table tails, within a bound of bytes.
 ///
 /// What is used once (a scan over everything) does not push out what is used often: the policy is one of the S3-FIFO kind.
 /// Shared by all readers of one database; entries are known by object name, which is immutable, so nothing is ever
 /// invalidated. One cache must serve one store only: names are not unique across stores. Safe for any number of threads.
 pub struct BlockCache {
-    entries: Cache<PartKey, Cached, ByMemory, MadeHash>,
+    entries: Cache<PartKey, Cached, ByMemory, MadeHash, CountEvictions>,
     hits: AtomicU64,
     misses: AtomicU64,
+    evictions: CountEvictions,
 }
 
 /// Counters of a [`BlockCache`] since it was made.
@@ -157,6 +191,8 @@ pub struct CacheStats {
     pub hits: u64,
     /// Look-ups that did not.
     pub misses: u64,
+    /// Parts that were pushed out by others, or that were too large to be kept at all.
+    pub evictions: u64,
     /// Parts held now.
     pub entries: u64,
     /// Bytes held now, with the overhead of each entry.
@@ -175,10 +211,12 @@ impl BlockCache {
         options.shards(shards).estimated_items_capacity(items).weight_capacity(capacity_bytes);
         #[expect(clippy::expect_used, reason = "build fails only where a capacity was not given")]
         let options = options.build().expect("both capacities are given");
+        let evictions = CountEvictions::default();
         BlockCache {
-            entries: Cache::with_options(options, ByMemory, MadeHash::default(), DefaultLifecycle::default()),
+            entries: Cache::with_options(options, ByMemory, MadeHash::default(), evictions.clone()),
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
+            evictions,
         }
     }
 
@@ -187,6 +225,7 @@ impl BlockCache {
         CacheStats {
             hits: self.hits.load(Ordering::Relaxed),
             misses: self.misses.load(Ordering::Relaxed),
+            evictions: self.evictions.0.load(Ordering::Relaxed),
             entries: self.entries.len() as u64,
             bytes: self.entries.weight(),
             capacity_bytes: self.entries.capacity(),
@@ -198,11 +237,21 @@ impl BlockCache {
         self.entries.clear();
     }
 
-    pub(crate) fn get(&self, key: &PartKey) -> Option<Cached> {
-        let found = self.entries.get(key);
+    pub(crate) fn get(&self, object: &ObjectName, part: Part) -> Option<Cached> {
+        let found = self.look(object, part);
         let counter = if found.is_some() { &self.hits } else { &self.misses };
         counter.fetch_add(1, Ordering::Relaxed);
         found
+    }
+
+    /// Like [`BlockCache::get`], without being counted: see [`BlockCache::count_hits`].
+    pub(crate) fn look(&self, object: &ObjectName, part: Part) -> Option<Cached> {
+        self.entries.get(&PartRef { object, part })
+    }
+
+    /// Counts look-ups that found their part.
+    pub(crate) fn count_hits(&self, hits: u64) {
+        self.hits.fetch_add(hits, Ordering::Relaxed);
     }
 
     pub(crate) fn insert(&self, key: PartKey, value: Cached) {
@@ -213,5 +262,45 @@ impl BlockCache {
 impl std::fmt::Debug for BlockCache {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("BlockCache").field(&self.stats()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::format::sst::{BlockHandle, ChecksumKind};
+
+    use super::*;
+
+    /// A block of about `bytes` bytes.
+    fn block(bytes: usize) -> Cached {
+        let mut stored = vec![0; bytes];
+        stored.extend_from_slice(&[0, 0, 0, 0, 1, 0, 0, 0]);
+        let handle = BlockHandle { offset: 0, length: stored.len() as u64 };
+        stored.push(0);
+        let checksum = crc32c::crc32c(&stored).rotate_right(15).wrapping_add(0xa282_ead8);
+        stored.extend_from_slice(&checksum.to_le_bytes());
+        let decoded = Block::decode(&"t".into(), handle, stored.into(), ChecksumKind::Crc32c, u64::MAX);
+        Cached::Block(decoded.unwrap())
+    }
+
+    #[test]
+    fn stays_within_its_bound_and_counts() {
+        let (cache, name) = (BlockCache::new(64 * 1024), ObjectName::new("t"));
+        let part = |i| PartKey { object: name.clone(), part: Part::Block(i) };
+        for i in 0..100 {
+            cache.insert(part(i), block(4000));
+            assert!(cache.stats().bytes <= cache.stats().capacity_bytes);
+        }
+        let stats = cache.stats();
+        assert_eq!((stats.capacity_bytes, stats.entries + stats.evictions), (64 * 1024, 100));
+        let found = (0..100).filter(|i| cache.get(&name, Part::Block(*i)).is_some()).count() as u64;
+        assert_eq!(found, stats.entries);
+        assert_eq!((cache.stats().hits, cache.stats().misses), (found, 100 - found));
+        // One that is larger than all is not kept, and pushes nothing out.
+        cache.insert(part(100), block(70_000));
+        assert_eq!(cache.stats().evictions, stats.evictions + 1);
+        assert_eq!(cache.stats().entries, stats.entries);
+        cache.clear();
+        assert_eq!((cache.stats().entries, cache.stats().bytes), (0, 0));
     }
 }

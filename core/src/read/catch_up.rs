@@ -9,7 +9,8 @@ use std::ops::Bound;
 use bytes::Bytes;
 
 use super::reader::Reader;
-use super::scan::{Scan, ScanOptions};
+use super::scan::Scan;
+use super::scan_options::ScanOptions;
 use super::version::Entry;
 use super::view::View;
 use crate::error::{Error, Result, within};

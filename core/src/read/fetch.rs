@@ -53,7 +53,7 @@ impl Want {
         }
     }
 
-    fn stored(&self) -> Range<u64> {
+    pub(crate) fn stored(&self) -> Range<u64> {
         match self {
             Want::Partition(_, range) => range.clone(),
             Want::Filter(handle) | Want::Block(handle) => handle.stored(),
@@ -92,17 +92,22 @@ impl Loader {
     }
 
     /// A part, if the cache has it.
-    pub(crate) fn cached(&self, key: &PartKey) -> Option<Cached> {
-        let found = self.source.cache.get(key);
+    pub(crate) fn cached(&self, name: &ObjectName, part: Part) -> Option<Cached> {
+        let found = self.source.cache.get(name, part);
+        self.looked_up(part, found.is_some());
+        found
+    }
+
+    /// Tells the observer of a look-up in the cache.
+    pub(crate) fn looked_up(&self, part: Part, hit: bool) {
         self.source.requests.observe(|| {
-            let part = match key.part {
+            let part = match part {
                 Part::Tail => CachePart::Tail,
                 Part::Partition(_) | Part::Filter => CachePart::Index,
                 Part::Block(_) => CachePart::Block,
             };
-            Event::CacheLookup { part, hit: found.is_some() }
+            Event::CacheLookup { part, hit }
         });
-        found
     }
 
     pub(crate) fn host(&self) -> &Arc<dyn Host> {
@@ -124,28 +129,44 @@ impl Loader {
         let mut found: Vec<Option<Cached>> = Vec::with_capacity(wants.len());
         let mut missing = Vec::new();
         for want in wants {
-            let key = PartKey { object: name.clone(), part: want.part() };
-            let cached = match self.cached(&key) {
-                Some(cached) => Some(cached),
-                None => self.resident(&key, table, want)?,
-            };
-            if cached.is_none() {
-                missing.push(key);
+            let part = self.at_hand(name, table, want)?;
+            if part.is_none() {
+                missing.push(want.clone());
             }
-            found.push(cached);
+            found.push(part);
         }
         if !missing.is_empty() {
-            let loaded = self.load(missing, |keys| {
-                let wants = keys.iter().filter_map(|key| wants.iter().find(|want| want.part() == key.part));
-                let wants: Vec<Want> = wants.cloned().collect();
-                Box::pin(load_parts(self.source.clone(), name.clone(), table.clone(), wants))
-            });
-            let mut loaded = loaded.await?.into_iter();
+            let mut brought = self.bring(name, table, &missing).await?.into_iter();
             for slot in found.iter_mut().filter(|slot| slot.is_none()) {
-                *slot = loaded.next();
+                *slot = brought.next();
             }
         }
         Ok(found.into_iter().flatten().collect())
+    }
+
+    /// A part of `table` that need not be fetched.
+    pub(crate) fn at_hand(&self, name: &ObjectName, table: &Table, want: &Want) -> Result<Option<Cached>> {
+        match self.cached(name, want.part()) {
+            Some(cached) => Ok(Some(cached)),
+            None => self.resident(name, table, want),
+        }
+    }
+
+    /// Parts of `table` that are not at hand, each asked once, in that order. Cost: one round, with neighbours coalesced
+    /// into one request; what is being loaded already is waited for.
+    pub(crate) async fn bring(
+        &self,
+        name: &ObjectName,
+        table: &Arc<Table>,
+        wants: &[Want],
+    ) -> Result<Vec<Cached>> {
+        let keys = wants.iter().map(|want| PartKey { object: name.clone(), part: want.part() }).collect();
+        let brought = self.load(keys, |keys| {
+            let wants = keys.iter().filter_map(|key| wants.iter().find(|want| want.part() == key.part));
+            let wants: Vec<Want> = wants.cloned().collect();
+            Box::pin(load_parts(self.source.clone(), name.clone(), table.clone(), wants))
+        });
+        brought.await
     }
 
     /// One part that `load` makes, joined with whoever is loading it already. It is kept in the cache.
@@ -197,11 +218,12 @@ impl Loader {
     }
 
     /// A part that the tail already brought: small tables are fetched whole.
-    fn resident(&self, key: &PartKey, table: &Table, want: &Want) -> Result<Option<Cached>> {
+    fn resident(&self, name: &ObjectName, table: &Table, want: &Want) -> Result<Option<Cached>> {
         let Want::Block(handle) = want else { return Ok(None) };
         let Some(stored) = table.resident_data(*handle) else { return Ok(None) };
         let block = want.decode(table, stored)?;
-        self.source.cache.insert(key.clone(), block.clone());
+        let key = PartKey { object: name.clone(), part: want.part() };
+        self.source.cache.insert(key, block.clone());
         Ok(Some(block))
     }
 }

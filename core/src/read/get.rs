@@ -1,42 +1,105 @@
 //! The newest version of one key.
 
+use std::sync::Arc;
+
 use futures::future::try_join_all;
 
-use super::cache::{Cached, Part, PartKey};
+use super::cache::{Cached, Part};
 use super::fetch::{Loader, Want};
-use super::table::{Located, Place, Wanted};
+use super::table::{Located, Place, Wanted, locate_cached};
 use super::tables::{TableRef, Tables};
 use super::version::Version;
 use crate::error::{Error, Result};
 use crate::format::sst::Block;
 
 /// No more blocks than this are fetched at once for one key. A browser has six connections.
-const MAX_AT_ONCE: usize = 6;
+pub(super) const MAX_AT_ONCE: usize = 6;
 
 /// The newest version of `key` in `tables`, be it a put or a delete.
 ///
 /// The order of runs is not trusted: the highest sequence number wins, and of equal ones the table that was published
 /// later. Cost with a cold cache: a round for the tails of all candidates, one for their partitions, one for the block of
 /// the newest candidate whose filter says "maybe"; further blocks only while an older table could still win.
-pub(crate) async fn newest(loader: &Loader, tables: &Tables, key: &[u8]) -> Result<Option<Version>> {
+pub(crate) async fn newest<'a>(
+    loader: &Loader,
+    tables: &'a Tables,
+    key: &[u8],
+) -> Result<Option<Version<'a>>> {
     let candidates = tables.candidates(key);
-    let mut places: Vec<(&TableRef, Place)> = Vec::with_capacity(candidates.len());
-    let mut unknown = Vec::new();
     let wanted = Wanted::new(key);
-    for table in &candidates {
-        match loader.locate_cached(table, &wanted) {
+    match newest_cached(loader, &candidates, &wanted)? {
+        Some(newest) => Ok(newest),
+        None => newest_fetched(loader, &candidates, &wanted).await,
+    }
+}
+
+/// The newest version, where the cache alone can tell it; `None` where something must be fetched. This is the way of a
+/// warm get: one candidate after the other, and nothing is kept of them.
+///
+/// Look-ups are counted only where they answer: the others are made again.
+fn newest_cached<'a>(
+    loader: &Loader,
+    candidates: &[&'a Arc<TableRef>],
+    wanted: &Wanted<'_>,
+) -> Result<Option<Option<Version<'a>>>> {
+    let mut best: Option<Version<'a>> = None;
+    let (mut tails, mut indexes, mut blocks) = (0, 0, 0);
+    for table in candidates.iter().copied() {
+        if best.as_ref().is_some_and(|best| !best.may_lose_to(table)) {
+            break;
+        }
+        let located = locate_cached(wanted, |part| {
+            let found = loader.cache().look(&table.name, part);
+            match part {
+                Part::Tail => tails += 1,
+                _ if found.is_some() => indexes += 1,
+                _ => {}
+            }
+            found
+        });
+        let place = match located {
+            Located::Absent => continue,
+            Located::At(place) => place,
+            Located::Unknown => return Ok(None),
+        };
+        blocks += 1;
+        let Some(Cached::Block(block)) = loader.cache().look(&table.name, Part::Block(place.block.offset))
+        else {
+            return Ok(None);
+        };
+        consider(&mut best, in_block(table, &block, wanted.key)?);
+    }
+    loader.cache().count_hits(tails + indexes + blocks);
+    if loader.requests().observer.is_some() {
+        for (part, hits) in [(Part::Tail, tails), (Part::Filter, indexes), (Part::Block(0), blocks)] {
+            (0..hits).for_each(|_| loader.looked_up(part, true));
+        }
+    }
+    Ok(Some(best))
+}
+
+/// The newest version, with everything fetched that is missing.
+async fn newest_fetched<'a>(
+    loader: &Loader,
+    candidates: &[&'a Arc<TableRef>],
+    wanted: &Wanted<'_>,
+) -> Result<Option<Version<'a>>> {
+    let mut places: Vec<(&'a TableRef, Place)> = Vec::with_capacity(candidates.len());
+    let mut unknown: Vec<&'a TableRef> = Vec::new();
+    for table in candidates.iter().copied() {
+        match locate_cached(wanted, |part| loader.cached(&table.name, part)) {
             Located::Absent => {}
             Located::At(place) => places.push((table, place)),
-            Located::Unknown => unknown.push(&***table),
+            Located::Unknown => unknown.push(table),
         }
     }
     if !unknown.is_empty() {
-        let located = try_join_all(unknown.iter().map(|table| loader.locate(table, &wanted))).await?;
+        let located = try_join_all(unknown.iter().map(|table| loader.locate(table, wanted))).await?;
         places.extend(unknown.into_iter().zip(located).filter_map(|(table, place)| Some((table, place?))));
         places.sort_by_key(|(table, _)| (std::cmp::Reverse(table.seq_hi()), table.rank));
     }
 
-    let mut best: Option<Version> = None;
+    let mut best: Option<Version<'a>> = None;
     let mut rest = &places[..];
     loop {
         // Sorted by the highest sequence that each can hold, so the first that cannot win ends the search.
@@ -53,49 +116,43 @@ pub(crate) async fn newest(loader: &Loader, tables: &Tables, key: &[u8]) -> Resu
         if now.is_empty() {
             return Ok(best);
         }
-        let mut consider = |found: Option<Version>| {
-            if let Some(version) = found
-                && best.as_ref().is_none_or(|best| version.wins_over(best))
-            {
-                best = Some(version);
-            }
-        };
         match now {
-            [(table, place)] => consider(find(loader, table, place, key).await?),
+            [(table, place)] => consider(&mut best, find(loader, table, place, wanted.key).await?),
             _ => {
-                let finds = now.iter().map(|(table, place)| find(loader, table, place, key));
-                try_join_all(finds).await?.into_iter().for_each(consider);
+                let finds = now.iter().map(|(table, place)| find(loader, table, place, wanted.key));
+                try_join_all(finds).await?.into_iter().for_each(|found| consider(&mut best, found));
             }
         }
         rest = later;
     }
 }
 
+/// Takes what was found, where it wins.
+fn consider<'a>(best: &mut Option<Version<'a>>, found: Option<Version<'a>>) {
+    if let Some(version) = found
+        && best.as_ref().is_none_or(|best| version.wins_over(best))
+    {
+        *best = Some(version);
+    }
+}
+
 /// The newest version of `key` in one table, whose block is cached or fetched.
-async fn find(loader: &Loader, table: &TableRef, place: &Place, key: &[u8]) -> Result<Option<Version>> {
-    let part = PartKey { object: table.name.clone(), part: Part::Block(place.block.offset) };
-    let block = match loader.cached(&part) {
-        Some(Cached::Block(block)) => block,
-        _ => match loader.parts(&table.name, &place.table, &[Want::Block(place.block)]).await?.pop() {
-            Some(Cached::Block(block)) => block,
-            _ => {
-                return Err(Error::corrupt(
-                    table.name.as_str(),
-                    place.block.offset,
-                    "a data block",
-                    "another part",
-                ));
-            }
-        },
-    };
-    in_block(table, &block, key)
+async fn find<'a>(
+    loader: &Loader,
+    table: &'a TableRef,
+    place: &Place,
+    key: &[u8],
+) -> Result<Option<Version<'a>>> {
+    match loader.parts(&table.name, &place.table, &[Want::Block(place.block)]).await?.pop() {
+        Some(Cached::Block(block)) => in_block(table, &block, key),
+        _ => {
+            let at = place.block.offset;
+            Err(Error::corrupt(table.name.as_str(), at, "a data block", "another part"))
+        }
+    }
 }
 
 /// The newest version of `key` in a block. Versions of one key may go on in the next block, but those are older.
-fn in_block(table: &TableRef, block: &Block, key: &[u8]) -> Result<Option<Version>> {
-    let mut entries = block.iter();
-    if !entries.seek_ge(key)? || entries.user_key() != key {
-        return Ok(None);
-    }
-    Ok(Some(Version::read(table, &entries)))
+pub(super) fn in_block<'a>(table: &'a TableRef, block: &Block, key: &[u8]) -> Result<Option<Version<'a>>> {
+    Ok(block.find(key)?.map(|found| Version::new(table, found)))
 }

@@ -1,10 +1,11 @@
-//! Many sorted sources as one: the newest version of each key, in key order.
+//! Many sorted sources as one: the newest version of each key, in key order or against it.
 //!
 //! Everything here is synchronous. A source that needs bytes from the store says so ([`At::Load`]); the merge then stops
 //! and hands it out to be loaded, so an `await` happens only at the edge of a block.
 
 use std::cmp::Ordering;
 
+use super::direction::Direction;
 use crate::error::{Error, Result};
 
 /// Where a source stands after a move.
@@ -18,7 +19,8 @@ pub(crate) enum At {
     End,
 }
 
-/// Entries in order: user key ascending, and for one key the newest first.
+/// Entries in order. Forwards: user key ascending, and for one key the newest first. Backwards: user key descending, and of
+/// each key the newest alone.
 pub(crate) trait Sorted {
     /// The user key that it stands on. Only after [`At::Entry`].
     fn key(&self) -> &[u8];
@@ -35,7 +37,7 @@ pub(crate) trait Sorted {
 /// What [`Merge::step`] came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// [`Merge::current`] stands on the newest version of the next key.
+    /// [`Merge::current`] stands on the newest version of the next key in the direction of the merge.
     Entry,
     /// Sources wait to be loaded: [`Merge::take_blocked`].
     Load,
@@ -45,10 +47,12 @@ pub(crate) enum Step {
 
 /// A k-way merge by a binary heap of source indexes.
 ///
-/// Order: key ascending, then sequence descending, then rank ascending. Of each key only the first entry in this order is
+/// Order: key in the direction of the merge, then sequence descending, then rank ascending. Of each key only the first entry in this order is
 /// shown, be it a put or a delete: older versions say nothing about the present.
 pub(crate) struct Merge<S> {
     sources: Vec<S>,
+    /// The way that all sources go.
+    direction: Direction,
     /// Indexes of the sources that stand on an entry, as a binary heap.
     heap: Vec<usize>,
     /// Indexes of the sources that wait to be loaded.
@@ -63,8 +67,9 @@ pub(crate) struct Merge<S> {
 
 impl<S: Sorted> Merge<S> {
     /// A merge of sources that all have to be loaded first.
-    pub(crate) fn new(sources: Vec<S>) -> Merge<S> {
+    pub(crate) fn new(sources: Vec<S>, direction: Direction) -> Merge<S> {
         let mut merge = Merge {
+            direction,
             heap: Vec::with_capacity(sources.len()),
             blocked: Vec::new(),
             sources,
@@ -72,12 +77,13 @@ impl<S: Sorted> Merge<S> {
             shown: false,
             begun: false,
         };
-        merge.reset();
+        merge.reset(direction);
         merge
     }
 
-    /// Forgets every position: all sources are blocked until they are loaded anew.
-    pub(crate) fn reset(&mut self) {
+    /// Forgets every position: all sources go this way now, and are blocked until they are loaded anew.
+    pub(crate) fn reset(&mut self, direction: Direction) {
+        self.direction = direction;
         self.heap.clear();
         self.blocked = (0..self.sources.len()).collect();
         self.shown = false;
@@ -97,6 +103,11 @@ impl<S: Sorted> Merge<S> {
     /// The source that stands on the entry of the last [`Step::Entry`].
     pub(crate) fn current(&self) -> Option<&S> {
         self.heap.first().map(|i| &self.sources[*i])
+    }
+
+    /// The key that was reached last since the reset.
+    pub(crate) fn last_key(&self) -> Option<&[u8]> {
+        self.begun.then_some(&self.last_key[..])
     }
 
     /// The sources that wait to be loaded. Each must be loaded and reported through [`Merge::loaded`].
@@ -132,7 +143,7 @@ impl<S: Sorted> Merge<S> {
             let source = &self.sources[*top];
             self.shown = true;
             if self.begun {
-                match source.key().cmp(&self.last_key) {
+                match self.direction.order(source.key(), &self.last_key) {
                     Ordering::Greater => {}
                     Ordering::Equal => continue,
                     Ordering::Less => {
@@ -172,8 +183,8 @@ impl<S: Sorted> Merge<S> {
     /// True where heap slot `a` comes before heap slot `b`.
     fn before(&self, a: usize, b: usize) -> bool {
         let (a, b) = (&self.sources[self.heap[a]], &self.sources[self.heap[b]]);
-        a.key()
-            .cmp(b.key())
+        self.direction
+            .order(a.key(), b.key())
             .then_with(|| b.sequence().cmp(&a.sequence()))
             .then_with(|| a.rank().cmp(&b.rank()))
             .is_lt()
@@ -290,20 +301,21 @@ mod tests {
     #[test]
     fn at_equal_sequence_the_lower_rank_wins() {
         let one = |rank| Listed { entries: vec![(b"k".to_vec(), 7)], rank, stride: 1, at: None };
-        let shown = drain(&mut Merge::new(vec![one(3), one(1), one(2)])).unwrap();
+        let shown = drain(&mut Merge::new(vec![one(3), one(1), one(2)], Direction::Forward)).unwrap();
         assert_eq!(shown, [(b"k".to_vec(), 7, 1)]);
     }
 
     #[test]
     fn a_source_that_goes_backwards_is_named() {
         let entries = vec![(b"b".to_vec(), 2), (b"a".to_vec(), 1)];
-        let merged = drain(&mut Merge::new(vec![Listed { entries, rank: 0, stride: 9, at: None }]));
+        let listed = Listed { entries, rank: 0, stride: 9, at: None };
+        let merged = drain(&mut Merge::new(vec![listed], Direction::Forward));
         assert!(matches!(merged, Err(Error::Corrupt { object, .. }) if object == "listed"));
     }
 
     #[test]
     fn no_source_is_no_entry() {
-        assert!(drain(&mut Merge::new(vec![])).unwrap().is_empty());
+        assert!(drain(&mut Merge::new(vec![], Direction::Forward)).unwrap().is_empty());
     }
 
     proptest! {
@@ -325,12 +337,20 @@ mod tests {
                 sources.push(Listed { entries, rank, stride, at: None });
             }
             let wanted: Shown = model.into_iter().map(|(key, (seq, rank))| (key, seq, rank.0)).collect();
-            let mut merge = Merge::new(sources);
+            let mut merge = Merge::new(sources, Direction::Forward);
             prop_assert_eq!(&drain(&mut merge).unwrap(), &wanted);
             // A reset with the sources taken back to their start shows the same again.
             merge.sources_mut().iter_mut().for_each(|s| s.at = None);
-            merge.reset();
+            merge.reset(Direction::Forward);
             prop_assert_eq!(&drain(&mut merge).unwrap(), &wanted);
+            // So it does backwards, once each source shows the newest of each key alone.
+            for source in merge.sources_mut() {
+                source.entries.dedup_by(|a, b| a.0 == b.0);
+                source.entries.reverse();
+                source.at = None;
+            }
+            merge.reset(Direction::Backward);
+            prop_assert_eq!(drain(&mut merge).unwrap(), wanted.into_iter().rev().collect::<Shown>());
         }
     }
 }

@@ -52,6 +52,15 @@ impl KeyRange {
         self.end.as_ref().is_some_and(|end| key >= &end[..])
     }
 
+    /// The place in front of `gap` (`None`: behind everything), or the end of the range that lies nearest to it.
+    pub(crate) fn clamp(&self, gap: Option<Bytes>) -> Option<Bytes> {
+        match gap {
+            Some(gap) if gap < self.start => Some(self.start.clone()),
+            Some(gap) if !self.ends_before(&gap) => Some(gap),
+            _ => self.end.clone(),
+        }
+    }
+
     /// True where some key of the closed range `min..=max` is in it.
     pub(crate) fn overlaps(&self, min: &[u8], max: &[u8]) -> bool {
         !self.is_empty() && max >= &self.start[..] && !self.ends_before(min)
@@ -59,7 +68,7 @@ impl KeyRange {
 }
 
 /// The least key above `key`.
-fn successor(key: &[u8]) -> Bytes {
+pub(crate) fn successor(key: &[u8]) -> Bytes {
     let mut next = Vec::with_capacity(key.len() + 1);
     next.extend_from_slice(key);
     next.push(0);
@@ -106,6 +115,19 @@ mod tests {
         assert!(KeyRange::new(&Bound::Included(key(b"b")), &Bound::Excluded(key(b"b")), None).is_empty());
         assert!(KeyRange::new(&Bound::Included(key(b"c")), &Bound::Included(key(b"b")), None).is_empty());
         assert!(!KeyRange::new(&Bound::Included(key(b"b")), &Bound::Included(key(b"b")), None).is_empty());
+    }
+
+    #[test]
+    fn a_gap_is_brought_into_the_range() {
+        let range = KeyRange::new(&Bound::Included(key(b"c")), &Bound::Excluded(key(b"f")), None);
+        for (gap, clamped) in [(&b"a"[..], &b"c"[..]), (b"c", b"c"), (b"d", b"d"), (b"f", b"f"), (b"z", b"f")]
+        {
+            assert_eq!(range.clamp(Some(key(gap))), Some(key(clamped)));
+        }
+        assert_eq!(range.clamp(None), Some(key(b"f")));
+        let open = KeyRange { end: None, ..range };
+        assert_eq!(open.clamp(None), None);
+        assert_eq!(open.clamp(Some(key(b"z"))), Some(key(b"z")));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The reader: the latest view that is known, kept within its age, and what can be asked of it.
 
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,7 +13,8 @@ use super::fetch::{Loader, Source};
 use super::get;
 use super::pinned::Pinned;
 use super::refresh::Refreshes;
-use super::scan::{Scan, ScanOptions};
+use super::scan::Scan;
+use super::scan_options::ScanOptions;
 use super::version::{Entry, Meaning};
 use super::view::View;
 use crate::error::{Error, Result, within};
@@ -27,23 +29,39 @@ use crate::signature::Trust;
 const WAIT_MS: (u64, u64) = (20, 1000);
 
 /// So many times a read begins anew on a newer view because an object of the older one is gone.
-const MAX_NEW_VIEWS: u32 = 8;
+pub(crate) const MAX_NEW_VIEWS: u32 = 8;
 
 /// The longest view age that a database may allow.
 const MAX_REFRESH_AFTER_MS: u64 = 7 * 86_400_000;
 
-/// How a reader keeps its view.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// The default of [`ReaderOptions::read_ahead_bytes`]: 8 MiB.
+pub const DEFAULT_READ_AHEAD_BYTES: u64 = 8 * 1024 * 1024;
+
+/// The bounds of [`ReaderOptions::read_ahead_bytes`].
+const READ_AHEAD_BYTES: RangeInclusive<u64> = 64 * 1024..=1024 * 1024 * 1024;
+
+/// How a reader keeps its view, and how far its scans read ahead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReaderOptions {
     /// Refresh before a read when the view is older than this, in milliseconds. `None`: only when the database's own limit
     /// (`max_view_age_ms`; 10 min where CURRENT does not say) forces it. Default `None`; at most 7 days.
     pub refresh_after_ms: Option<u64>,
+    /// What all sources of one scan may hold ahead together, in stored bytes, and once more under way; at most 1 MiB each, and
+    /// always one block. A scan begins with 8 KiB a source and doubles. 64 KiB to 1 GiB; 8 MiB by default.
+    pub read_ahead_bytes: u64,
+}
+
+impl Default for ReaderOptions {
+    fn default() -> ReaderOptions {
+        ReaderOptions { refresh_after_ms: None, read_ahead_bytes: DEFAULT_READ_AHEAD_BYTES }
+    }
 }
 
 impl ReaderOptions {
     /// Errors: `InvalidArgument` with the first option out of its bounds.
     pub fn validate(&self) -> Result<()> {
-        within("refresh_after_ms", self.refresh_after_ms.unwrap_or(0), 0..=MAX_REFRESH_AFTER_MS)
+        within("refresh_after_ms", self.refresh_after_ms.unwrap_or(0), 0..=MAX_REFRESH_AFTER_MS)?;
+        within("read_ahead_bytes", self.read_ahead_bytes, READ_AHEAD_BYTES)
     }
 }
 
@@ -91,7 +109,8 @@ struct Latest {
 }
 
 impl Reader {
-    /// Opens the database, which need not exist: then it reads as empty and [`Reader::exists`] says so.
+    /// Opens the database, which need not exist: then it reads as empty and [`Reader::exists`] says so. An option out of its
+    /// bounds is `InvalidArgument`.
     ///
     /// Cost: one GET of CURRENT; one more round for a snapshot and for log entries that CURRENT does not carry, all at
     /// once.
@@ -201,6 +220,10 @@ impl Reader {
         &self.loader
     }
 
+    pub(crate) fn read_ahead_bytes(&self) -> u64 {
+        self.shared.options.read_ahead_bytes
+    }
+
     pub(crate) fn host(&self) -> &Arc<dyn Host> {
         self.loader.host()
     }
@@ -287,7 +310,7 @@ impl Reader {
     }
 
     /// The latest view, refreshed first where it is too old. Those who find it too old together refresh it once.
-    async fn fresh(&self) -> Result<Arc<Pinned>> {
+    pub(crate) async fn fresh(&self) -> Result<Arc<Pinned>> {
         let is_fresh = |pinned: &Pinned| {
             let (age_ms, limit_ms) = (pinned.manifest.age_ms(&**self.host()), pinned.manifest.max_age_ms());
             age_ms <= self.shared.options.refresh_after_ms.map_or(limit_ms, |ms| ms.min(limit_ms))
@@ -307,7 +330,8 @@ impl Reader {
     async fn find_fresh(&self, key: &[u8]) -> Result<Option<Found>> {
         let begun = self.requests().begin();
         let found = self.find_latest(key).await;
-        self.looked_up(begun, &found, || self.latest().manifest.age_ms(&**self.host()));
+        let there = found.as_ref().map(Option::is_some);
+        self.looked_up(begun, there, || self.latest().manifest.age_ms(&**self.host()));
         found
     }
 
@@ -315,14 +339,10 @@ impl Reader {
     pub(crate) fn looked_up(
         &self,
         begun: Begun,
-        found: &Result<Option<Found>>,
+        result: Result<bool, &Error>,
         view_age_ms: impl FnOnce() -> u64,
     ) {
-        self.requests().ended(begun, |elapsed| Event::Get {
-            result: found.as_ref().map(Option::is_some),
-            elapsed,
-            view_age_ms: view_age_ms(),
-        });
+        self.requests().ended(begun, |elapsed| Event::Get { result, elapsed, view_age_ms: view_age_ms() });
     }
 
     async fn find_latest(&self, key: &[u8]) -> Result<Option<Found>> {
@@ -358,10 +378,16 @@ impl Reader {
         pinned.check_age(&**self.host())?;
         match blob::fetch(self.loader.requests(), &self.shared.layout, id).await {
             Ok(value) => Ok(value),
-            Err(error) => Err(match self.after_missing(pinned, error).await {
-                Ok(_) => pinned.expired(&**self.host()),
-                Err(error) => error,
-            }),
+            Err(error) => Err(self.after_missing_pinned(pinned, error).await),
+        }
+    }
+
+    /// The error for the caller when a read of `pinned` failed and no other view will do. Cost: as
+    /// [`Reader::after_missing`].
+    pub(crate) async fn after_missing_pinned(&self, pinned: &Pinned, error: Error) -> Error {
+        match self.after_missing(pinned, error).await {
+            Ok(_) => pinned.expired(&**self.host()),
+            Err(error) => error,
         }
     }
 
@@ -397,10 +423,11 @@ impl std::fmt::Debug for Reader {
 }
 
 /// A live value.
+#[derive(Clone)]
 pub(crate) struct Found {
     pub(crate) value: Bytes,
-    sequence: u64,
-    expires_at_ms: Option<u64>,
+    pub(crate) sequence: u64,
+    pub(crate) expires_at_ms: Option<u64>,
 }
 
 impl Found {

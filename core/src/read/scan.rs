@@ -1,25 +1,24 @@
-//! A scan: an iterator over one view, in key order.
+//! A scan: an iterator over one view, in key order and against it.
 
-use std::ops::Bound;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use futures::{StreamExt, TryStreamExt, stream};
 
+use super::blob_queue::BlobQueue;
 use super::cursor::{Cursor, MAX_READ_AHEAD};
+use super::direction::Direction;
 use super::fetch::Loader;
 use super::merge::{At, Merge, Sorted, Step};
 use super::pinned::Pinned;
-use super::range::KeyRange;
+use super::range::{KeyRange, successor};
 use super::reader::Reader;
+use super::scan_options::ScanOptions;
 use super::version::{Entry, Meaning, meaning};
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::sst::BlockIter;
+use crate::format::blob::BlobId;
 use crate::host::{Begun, Event};
-
-/// What all sources of one scan may hold ahead together, in stored bytes, and once more under way. A source gets at least
-/// one block of each.
-const TOTAL_READ_AHEAD: u64 = 8 * 1024 * 1024;
 
 /// So many sources of one scan are loaded at once.
 const LOADS_AT_ONCE: usize = 64;
@@ -27,58 +26,31 @@ const LOADS_AT_ONCE: usize = 64;
 /// Keys are copied into pieces of this size, so that one costs an allocation for dozens of entries.
 const KEY_ARENA: usize = 4096;
 
-/// What to scan. The default is everything.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ScanOptions {
-    /// Where to begin.
-    pub start: Bound<Bytes>,
-    /// Where to end.
-    pub end: Bound<Bytes>,
-    /// Only keys that begin so; within the bounds too.
-    pub prefix: Option<Bytes>,
-    /// At most so many entries; `None`: all.
-    pub limit: Option<u64>,
-}
+/// Entries that are looked at beyond one whose blob is being fetched.
+const MAX_ENTRIES_AHEAD: usize = 256;
 
-impl Default for ScanOptions {
-    fn default() -> ScanOptions {
-        ScanOptions { start: Bound::Unbounded, end: Bound::Unbounded, prefix: None, limit: None }
-    }
-}
-
-impl ScanOptions {
-    /// The keys of `start..end`.
-    pub fn range(start: impl Into<Bytes>, end: impl Into<Bytes>) -> ScanOptions {
-        let (start, end) = (Bound::Included(start.into()), Bound::Excluded(end.into()));
-        ScanOptions { start, end, ..ScanOptions::default() }
-    }
-
-    /// The keys that begin with `prefix`.
-    pub fn prefix(prefix: impl Into<Bytes>) -> ScanOptions {
-        ScanOptions { prefix: Some(prefix.into()), ..ScanOptions::default() }
-    }
-
-    /// The same, but at most `limit` entries.
-    pub fn limit(self, limit: u64) -> ScanOptions {
-        ScanOptions { limit: Some(limit), ..self }
-    }
-}
-
-/// What [`Scan::try_next`] came to.
+/// What [`Scan::try_next`] and [`Scan::try_prev`] came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TryNext {
     /// The next entry.
     Entry(Entry),
-    /// Bytes must be fetched first: call [`Scan::next`].
+    /// Bytes must be fetched first: call [`Scan::next`], or [`Scan::prev`].
     Wait,
     /// There is no further entry.
     End,
 }
 
-/// An iterator over one view: the live entries of a key range, ascending.
+/// An iterator over one view: the live entries of a key range, in both directions.
+///
+/// It stands between two entries, at first in front of the range: [`Scan::next`] shows the entry above and goes behind it,
+/// [`Scan::prev`] shows the entry below and goes in front of it. So `prev` after `next` shows the same entry again. With
+/// `reverse` it stands at first behind the range, and the two change places: `next` goes down, `prev` up.
 ///
 /// The view is pinned: writes that are committed meanwhile do not show. Whether an entry has expired is decided by the
-/// time at which the scan began. Deletes and expired entries are not shown; blobs are fetched as they come up.
+/// time at which the scan began. Deletes and expired entries are not shown. Where a value is a blob, it and those behind it
+/// are fetched together: up to 6, and 16 MiB beside the one that is waited for.
+///
+/// Turning round costs what a [`Scan::seek`] to the same place costs; blocks that are still cached are not fetched again.
 ///
 /// Each call may be dropped at any await and repeated; nothing is lost or shown twice. After an error of
 /// [`ErrorKind::Retry`] the call may be repeated too; any other error is the scan's last word, and comes again.
@@ -92,33 +64,72 @@ pub struct Scan {
     now_ms: u64,
     /// The view was given by the caller: no other one will do.
     fixed: bool,
-    /// Where the last seek went.
-    sought: Option<Bytes>,
-    /// An entry was reached and not yet returned (its blob was being fetched).
-    held: bool,
+    /// Where `next` goes.
+    onward: Direction,
+    /// Where the merge goes.
+    direction: Direction,
+    /// The merge began in front of this key; `None`: behind everything.
+    begun_at: Option<Bytes>,
+    /// Entries that the merge has passed and that were not shown yet: one with a blob, and some behind it.
+    ahead: VecDeque<Ahead>,
+    /// The blobs of `ahead`, in its order.
+    blobs: BlobQueue,
     failed: Option<Error>,
     begun: Begun,
     keys: BytesMut,
 }
 
+/// A live entry that waits for its turn.
+struct Ahead {
+    key: Bytes,
+    value: Value,
+    sequence: u64,
+    expires_at_ms: Option<u64>,
+}
+
+enum Value {
+    Here(Bytes),
+    /// It is the next one of the queue.
+    Blob(BlobId),
+}
+
+/// Where the merge has come to.
+enum Reached {
+    /// A live entry.
+    Entry { value: Value, sequence: u64, expires_at_ms: Option<u64> },
+    /// Sources must be loaded first.
+    Load,
+    /// The end of the range.
+    End,
+}
+
 impl Scan {
     pub(crate) fn new(reader: Reader, pinned: Arc<Pinned>, options: &ScanOptions, now_ms: u64) -> Scan {
-        let range = KeyRange::new(&options.start, &options.end, options.prefix.as_ref());
-        Scan {
-            merge: Merge::new(Scan::cursors(&pinned, &range)),
+        let range = options.keys();
+        let onward = Direction::backward_if(options.reverse);
+        let mut scan = Scan {
+            merge: Merge::new(Scan::cursors(&reader, &pinned, &range), onward),
             begun: reader.requests().begin(),
             reader,
             pinned,
-            range,
             limit: options.limit,
             shown: 0,
             now_ms,
             fixed: false,
-            sought: None,
-            held: false,
+            onward,
+            direction: onward,
+            begun_at: None,
+            ahead: VecDeque::new(),
+            blobs: BlobQueue::default(),
             failed: None,
             keys: BytesMut::new(),
-        }
+            range,
+        };
+        scan.begin_at(match onward {
+            Direction::Forward => Some(scan.range.start.clone()),
+            Direction::Backward => scan.range.end.clone(),
+        });
+        scan
     }
 
     /// A scan of this view and of no newer one.
@@ -128,76 +139,49 @@ impl Scan {
         scan
     }
 
-    fn cursors(pinned: &Pinned, range: &KeyRange) -> Vec<Cursor> {
+    fn cursors(reader: &Reader, pinned: &Pinned, range: &KeyRange) -> Vec<Cursor> {
         let sources = pinned.tables.sources(range);
-        let read_ahead = (TOTAL_READ_AHEAD / (sources.len() as u64).max(1)).min(MAX_READ_AHEAD);
+        let read_ahead = (reader.read_ahead_bytes() / (sources.len() as u64).max(1)).min(MAX_READ_AHEAD);
         sources.into_iter().map(|tables| Cursor::new(tables, range, read_ahead)).collect()
     }
 
-    /// The next entry; `None` at the end of the range or of the limit.
+    /// The next entry upwards, or downwards with `reverse`; `None` at the end of the range or of the limit, which counts
+    /// what is shown either way.
     ///
     /// Cost: nothing within what is loaded; else one round for the next blocks of the sources that have run dry (at the
-    /// beginning three: tails, index partitions, blocks), and one for each blob. Reads ahead from two blocks up to 1 MiB
-    /// a source, and as much again is under way meanwhile: 16 MiB for all sources.
+    /// beginning three: tails, index partitions, blocks), and one for up to 6 blobs. Reads ahead from two blocks up to
+    /// 1 MiB a source ([`super::ReaderOptions::read_ahead_bytes`] for all together), and as much again is under way
+    /// meanwhile. Downwards it costs the same.
     ///
     /// Errors: `ViewExpired` when the view has become too old to load from; go on with a new scan from the last key.
     pub async fn next(&mut self) -> Result<Option<Entry>> {
-        loop {
-            match self.step()? {
-                Step::Entry => {}
-                Step::End => return Ok(None),
-                Step::Load => {
-                    self.load().await?;
-                    continue;
-                }
-            }
-            let Some((sequence, meaning)) = self.meaning()? else {
-                self.held = false;
-                continue;
-            };
-            let (value, expires_at_ms) = match meaning {
-                Meaning::Nothing => {
-                    self.held = false;
-                    continue;
-                }
-                Meaning::Value { value, expires_at_ms } => (value, expires_at_ms),
-                Meaning::Blob { id, expires_at_ms } => {
-                    let value = self.reader.blob(&self.pinned, &id).await?;
-                    (value, expires_at_ms)
-                }
-            };
-            return Ok(Some(self.show(value, sequence, expires_at_ms)));
-        }
+        self.go(self.onward).await
+    }
+
+    /// Like [`Scan::next`], the other way.
+    pub async fn prev(&mut self) -> Result<Option<Entry>> {
+        self.go(self.onward.turned()).await
     }
 
     /// The next entry, if it can be had without waiting. A loop of this and, at [`TryNext::Wait`], one
     /// [`Scan::next`] is the fastest way to read much.
+    #[inline]
     pub fn try_next(&mut self) -> Result<TryNext> {
-        loop {
-            match self.step()? {
-                Step::Entry => {}
-                Step::End => return Ok(TryNext::End),
-                Step::Load => return Ok(TryNext::Wait),
-            }
-            match self.meaning()? {
-                Some((sequence, Meaning::Value { value, expires_at_ms })) => {
-                    return Ok(TryNext::Entry(self.show(value, sequence, expires_at_ms)));
-                }
-                Some((_, Meaning::Blob { .. })) => return Ok(TryNext::Wait),
-                Some((_, Meaning::Nothing)) | None => self.held = false,
-            }
-        }
+        self.try_go(self.onward)
     }
 
-    /// Goes to the first entry at or above `key`, forwards or backwards within the range of the scan. Cost: none now;
-    /// the next entry is loaded like the first one. The limit counts on.
+    /// Like [`Scan::try_next`], the other way.
+    pub fn try_prev(&mut self) -> Result<TryNext> {
+        self.try_go(self.onward.turned())
+    }
+
+    /// Goes to the place in front of `key`, or to the end of the range that is nearest to it: upwards the first entry at or
+    /// above `key` follows, downwards the last one below it. With `reverse` too, so there [`Scan::next`] shows the last
+    /// entry below `key`; append a zero byte to `key` to have it as well. Cost: none now; the next entry is loaded like the
+    /// first one. The limit counts on.
     pub fn seek(&mut self, key: &[u8]) {
-        let key =
-            if key > &self.range.start[..] { Bytes::copy_from_slice(key) } else { self.range.start.clone() };
-        self.merge.sources_mut().iter_mut().for_each(|cursor| cursor.seek(key.clone()));
-        self.merge.reset();
-        self.held = false;
-        self.sought = Some(key);
+        self.direction = self.onward;
+        self.begin_at(self.range.clamp(Some(Bytes::copy_from_slice(key))));
     }
 
     /// The sequence number up to which this scan sees everything.
@@ -205,49 +189,177 @@ impl Scan {
         self.pinned.manifest.next_sequence().saturating_sub(1)
     }
 
-    /// Stands on the next newest version within range and limit.
-    fn step(&mut self) -> Result<Step> {
+    async fn go(&mut self, direction: Direction) -> Result<Option<Entry>> {
+        if !self.ahead.is_empty() {
+            // Bodies that have come are read on, and those that were found since are asked for.
+            let _ = futures::poll!(std::future::poll_fn(|cx| self.blobs.poll_front(cx)));
+        }
+        loop {
+            match self.try_go(direction)? {
+                TryNext::Entry(entry) => return Ok(Some(entry)),
+                TryNext::End => return Ok(None),
+                TryNext::Wait if self.ahead.is_empty() => self.load().await?,
+                TryNext::Wait => self.wait_for_blob().await?,
+            }
+        }
+    }
+
+    #[inline]
+    fn try_go(&mut self, direction: Direction) -> Result<TryNext> {
+        if direction != self.direction {
+            let gap = self.gap();
+            self.direction = direction;
+            self.begin_at(gap);
+        }
+        if !self.ahead.is_empty() {
+            return Ok(self.take_ahead());
+        }
         if let Some(error) = &self.failed {
             return Err(error.clone());
         }
-        if self.held {
-            return Ok(Step::Entry);
+        if self.limit.is_some_and(|limit| self.shown >= limit) {
+            return Ok(TryNext::End);
         }
-        if self.limit.is_some_and(|limit| self.shown >= limit) || self.range.is_empty() {
-            return Ok(Step::End);
-        }
-        let step = self.merge.step().inspect_err(|error| self.failed = Some(error.clone()))?;
-        if step == Step::Entry {
-            if self.merge.current().is_none_or(|cursor| self.range.ends_before(cursor.key())) {
-                return Ok(Step::End);
+        Ok(match self.reach()? {
+            Reached::Entry { value: Value::Here(value), sequence, expires_at_ms } => {
+                self.shown += 1;
+                TryNext::Entry(Entry { key: self.key(), value, sequence, expires_at_ms })
             }
-            self.held = true;
+            Reached::Entry { value, sequence, expires_at_ms } => {
+                self.put_ahead(value, sequence, expires_at_ms);
+                self.look_ahead();
+                TryNext::Wait
+            }
+            Reached::Load => TryNext::Wait,
+            Reached::End => TryNext::End,
+        })
+    }
+
+    /// The place in which it stands: in front of this key, or behind everything.
+    fn gap(&self) -> Option<Bytes> {
+        let passed = |key: &[u8], shown: bool| match (self.direction, shown) {
+            (Direction::Forward, true) | (Direction::Backward, false) => successor(key),
+            _ => Bytes::copy_from_slice(key),
+        };
+        let gap = match (self.ahead.front(), self.merge.last_key()) {
+            (Some(waiting), _) => Some(passed(&waiting.key, false)),
+            (None, Some(key)) => Some(passed(key, true)),
+            (None, None) => self.begun_at.clone(),
+        };
+        self.range.clamp(gap)
+    }
+
+    /// Begins in front of the key `gap`, or behind everything, in the present direction.
+    fn begin_at(&mut self, gap: Option<Bytes>) {
+        let direction = self.direction;
+        self.merge.sources_mut().iter_mut().for_each(|cursor| cursor.seek(direction, gap.clone()));
+        self.merge.reset(direction);
+        self.ahead.clear();
+        self.blobs.clear();
+        self.begun_at = gap;
+    }
+
+    /// Moves the merge to the next live entry of the range.
+    #[inline]
+    fn reach(&mut self) -> Result<Reached> {
+        let reached = self.reach_or_fail();
+        if let Err(error) = &reached {
+            self.failed = Some(error.clone());
         }
-        Ok(step)
+        reached
     }
 
-    /// What the version that it stands on says.
-    fn meaning(&self) -> Result<Option<(u64, Meaning)>> {
-        let Some((cursor, entries)) = self.current() else { return Ok(None) };
-        let meaning = meaning(cursor.object(), entries.kind(), entries.value(), self.now_ms)?;
-        Ok(Some((entries.sequence(), meaning)))
+    #[inline]
+    fn reach_or_fail(&mut self) -> Result<Reached> {
+        loop {
+            match self.merge.step()? {
+                Step::Entry => {}
+                Step::Load => return Ok(Reached::Load),
+                Step::End => return Ok(Reached::End),
+            }
+            let Some(cursor) = self.merge.current() else { return Ok(Reached::End) };
+            let outside = match self.direction {
+                Direction::Forward => self.range.ends_before(cursor.key()),
+                Direction::Backward => cursor.key() < &self.range.start[..],
+            };
+            if outside {
+                return Ok(Reached::End);
+            }
+            let sequence = cursor.sequence();
+            let (value, expires_at_ms) =
+                match meaning(cursor.object(), cursor.kind(), cursor.value(), self.now_ms)? {
+                    Meaning::Nothing => continue,
+                    Meaning::Value { value, expires_at_ms } => (Value::Here(value), expires_at_ms),
+                    Meaning::Blob { id, expires_at_ms } => (Value::Blob(id), expires_at_ms),
+                };
+            return Ok(Reached::Entry { value, sequence, expires_at_ms });
+        }
     }
 
-    fn current(&self) -> Option<(&Cursor, &BlockIter)> {
-        let cursor = self.merge.current()?;
-        Some((cursor, cursor.entries()?))
-    }
-
-    /// The entry that it stands on has been read.
-    fn show(&mut self, value: Bytes, sequence: u64, expires_at_ms: Option<u64>) -> Entry {
-        self.held = false;
-        self.shown += 1;
+    /// A copy of the key that the merge stands on.
+    #[inline]
+    fn key(&mut self) -> Bytes {
         let key = self.merge.current().map(Sorted::key).unwrap_or_default();
         if self.keys.capacity() < key.len() {
             self.keys = BytesMut::with_capacity(KEY_ARENA.max(key.len()));
         }
         self.keys.extend_from_slice(key);
-        Entry { key: self.keys.split().freeze(), value, sequence, expires_at_ms }
+        self.keys.split().freeze()
+    }
+
+    /// Keeps the entry that the merge stands on, and asks for its blob.
+    fn put_ahead(&mut self, value: Value, sequence: u64, expires_at_ms: Option<u64>) {
+        if let Value::Blob(id) = &value {
+            self.blobs.push(self.reader.loader().requests(), self.reader.layout(), *id);
+        }
+        let key = self.key();
+        self.ahead.push_back(Ahead { key, value, sequence, expires_at_ms });
+    }
+
+    /// Looks for further blobs to ask for, as far as entries are loaded. An error is shown when its turn comes.
+    fn look_ahead(&mut self) {
+        let left = self.limit.map_or(u64::MAX, |limit| limit.saturating_sub(self.shown));
+        while self.failed.is_none()
+            && self.ahead.len() < MAX_ENTRIES_AHEAD
+            && (self.ahead.len() as u64) < left
+            && !self.blobs.is_full()
+        {
+            match self.reach() {
+                Ok(Reached::Entry { value, sequence, expires_at_ms }) => {
+                    self.put_ahead(value, sequence, expires_at_ms);
+                }
+                _ => return,
+            }
+        }
+    }
+
+    /// The first entry that waits, if its value is here.
+    fn take_ahead(&mut self) -> TryNext {
+        let Some(Ahead { key, value: Value::Here(value), sequence, expires_at_ms }) =
+            self.ahead.pop_front_if(|waiting| matches!(waiting.value, Value::Here(_)))
+        else {
+            return TryNext::Wait;
+        };
+        self.shown += 1;
+        if !self.ahead.is_empty() && self.blobs.runs_low() {
+            self.look_ahead();
+        }
+        TryNext::Entry(Entry { key, value, sequence, expires_at_ms })
+    }
+
+    /// Brings the blob of the first entry that waits.
+    async fn wait_for_blob(&mut self) -> Result<()> {
+        let Some(Value::Blob(id)) = self.ahead.front().map(|waiting| &waiting.value) else { return Ok(()) };
+        std::future::poll_fn(|cx| self.blobs.poll_front(cx)).await;
+        let value = match self.blobs.front() {
+            Some(value) => value,
+            None => self.reader.blob(&self.pinned, id).await?,
+        };
+        self.blobs.pop();
+        if let Some(waiting) = self.ahead.front_mut() {
+            waiting.value = Value::Here(value);
+        }
+        Ok(())
     }
 
     /// Loads every source that has run dry, all at once.
@@ -256,11 +368,9 @@ impl Scan {
         let error = match self.reader.after_missing(&self.pinned, error).await {
             // Nothing has been shown, so a newer view serves as well.
             Ok(newer) if self.shown == 0 && !self.fixed => {
-                self.merge = Merge::new(Scan::cursors(&newer, &self.range));
+                self.merge = Merge::new(Scan::cursors(&self.reader, &newer, &self.range), self.direction);
                 self.pinned = newer;
-                if let Some(key) = self.sought.clone() {
-                    self.seek(&key);
-                }
+                self.begin_at(self.begun_at.clone());
                 return Ok(());
             }
             Ok(_) => self.pinned.expired(&**self.reader.host()),

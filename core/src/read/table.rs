@@ -28,7 +28,7 @@ const MAX_FETCHES: usize = 4;
 
 /// A key that is looked up, with the hash that every filter asks for.
 pub(crate) struct Wanted<'a> {
-    key: &'a [u8],
+    pub(super) key: &'a [u8],
     hash: u32,
 }
 
@@ -66,7 +66,7 @@ impl Loader {
     /// two rounds where the manifest does not say where the tail begins.
     pub(crate) async fn table(&self, table: &TableRef) -> Result<Arc<Table>> {
         let key = PartKey { object: table.name.clone(), part: Part::Tail };
-        if let Some(Cached::Table(table)) = self.cached(&key) {
+        if let Some(Cached::Table(table)) = self.cached(&table.name, Part::Tail) {
             return Ok(table);
         }
         let (name, meta) = (table.name.shared().clone(), table.meta.clone());
@@ -74,30 +74,6 @@ impl Loader {
             Some(Cached::Table(table)) => Ok(table),
             _ => Err(Error::corrupt(table.name.as_str(), None, "a table", "another part")),
         }
-    }
-
-    /// Where a key would be in `table`, as far as the cache can tell.
-    pub(crate) fn locate_cached(&self, table: &TableRef, wanted: &Wanted<'_>) -> Located {
-        let part = |part| self.cached(&PartKey { object: table.name.clone(), part });
-        let Some(Cached::Table(open)) = part(Part::Tail) else { return Located::Unknown };
-        let Some(i) = open.find_partition(wanted.key) else { return Located::Absent };
-        let partition = match open.partition(i) {
-            PartitionAt::Resident(partition) => partition,
-            PartitionAt::Stored(_) => match part(Part::Partition(i as u64)) {
-                Some(Cached::Partition(partition)) => partition,
-                _ => return Located::Unknown,
-            },
-        };
-        // Its absence from the cache is no reason to fetch it: that is decided when something is fetched anyway.
-        let filter = match beside_index(&open) {
-            Some(FullFilter::Resident(filter)) => Some(filter),
-            Some(FullFilter::Stored(_)) => match part(Part::Filter) {
-                Some(Cached::Filter(filter)) => Some(filter),
-                _ => None,
-            },
-            None => None,
-        };
-        decide(open, &partition, filter.as_ref(), wanted)
     }
 
     /// Where a key would be in `table`; `None`: it is not there. Cost: up to two rounds, the tail and then the partition
@@ -134,6 +110,29 @@ impl Loader {
             Located::Absent | Located::Unknown => Ok(None),
         }
     }
+}
+
+/// Where a key would be in a table, as far as the cache can tell; `part` looks a part of that table up.
+pub(super) fn locate_cached(wanted: &Wanted<'_>, mut part: impl FnMut(Part) -> Option<Cached>) -> Located {
+    let Some(Cached::Table(open)) = part(Part::Tail) else { return Located::Unknown };
+    let Some(i) = open.find_partition(wanted.key) else { return Located::Absent };
+    let partition = match open.partition(i) {
+        PartitionAt::Resident(partition) => partition,
+        PartitionAt::Stored(_) => match part(Part::Partition(i as u64)) {
+            Some(Cached::Partition(partition)) => partition,
+            _ => return Located::Unknown,
+        },
+    };
+    // Its absence from the cache is no reason to fetch it: that is decided when something is fetched anyway.
+    let filter = match beside_index(&open) {
+        Some(FullFilter::Resident(filter)) => Some(filter),
+        Some(FullFilter::Stored(_)) => match part(Part::Filter) {
+            Some(Cached::Filter(filter)) => Some(filter),
+            _ => None,
+        },
+        None => None,
+    };
+    decide(open, &partition, filter.as_ref(), wanted)
 }
 
 /// The full filter, where the index partitions have none of their own and it is worth asking.

@@ -8,7 +8,8 @@ use futures::future::select;
 
 use super::catch_up::{CatchUp, CatchUpError, CatchUpOptions, CatchUpResult};
 use super::reader::{ReadSource, Reader, ReaderOptions};
-use super::scan::{Scan, ScanOptions};
+use super::scan::Scan;
+use super::scan_options::ScanOptions;
 use super::version::Entry;
 use crate::error::{Error, Result, within};
 

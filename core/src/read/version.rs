@@ -2,11 +2,10 @@
 
 use bytes::Bytes;
 
-use super::cache::ObjectName;
 use super::tables::TableRef;
 use crate::error::Result;
 use crate::format::blob::BlobId;
-use crate::format::sst::{BlockIter, Kind};
+use crate::format::sst::{Found, Kind};
 use crate::format::value::Value;
 
 /// One key with its value, as `get_entry` and `scan` return it.
@@ -23,12 +22,11 @@ pub struct Entry {
 }
 
 /// A version of a key, found in a table and not yet interpreted.
-pub(crate) struct Version {
+pub(crate) struct Version<'a> {
     pub(crate) sequence: u64,
-    rank: u32,
     kind: Kind,
     raw: Bytes,
-    object: ObjectName,
+    table: &'a TableRef,
 }
 
 /// What a version says to a reader.
@@ -41,31 +39,25 @@ pub(crate) enum Meaning {
     Blob { id: BlobId, expires_at_ms: Option<u64> },
 }
 
-impl Version {
-    /// The version that `entries` stands on.
-    pub(crate) fn read(table: &TableRef, entries: &BlockIter) -> Version {
-        Version {
-            sequence: entries.sequence(),
-            rank: table.rank,
-            kind: entries.kind(),
-            raw: entries.value(),
-            object: table.name.clone(),
-        }
+impl<'a> Version<'a> {
+    /// What was found in a table.
+    pub(crate) fn new(table: &'a TableRef, found: Found) -> Version<'a> {
+        Version { sequence: found.sequence, kind: found.kind, raw: found.value, table }
     }
 
     /// The higher sequence wins, and of equal ones the table that was published later.
-    pub(crate) fn wins_over(&self, other: &Version) -> bool {
-        (self.sequence, other.rank) > (other.sequence, self.rank)
+    pub(crate) fn wins_over(&self, other: &Version<'_>) -> bool {
+        (self.sequence, other.table.rank) > (other.sequence, self.table.rank)
     }
 
     /// True if `table` may hold a version that wins over this one.
     pub(crate) fn may_lose_to(&self, table: &TableRef) -> bool {
-        (table.seq_hi(), self.rank) > (self.sequence, table.rank)
+        (table.seq_hi(), self.table.rank) > (self.sequence, table.rank)
     }
 
     /// What it says at `now_ms`.
     pub(crate) fn meaning(self, now_ms: u64) -> Result<Meaning> {
-        meaning(self.object.as_str(), self.kind, self.raw, now_ms)
+        meaning(self.table.name.as_str(), self.kind, self.raw, now_ms)
     }
 }
 

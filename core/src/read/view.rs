@@ -6,7 +6,8 @@ use bytes::Bytes;
 
 use super::pinned::Pinned;
 use super::reader::{Found, Reader, now_ms};
-use super::scan::{Scan, ScanOptions};
+use super::scan::Scan;
+use super::scan_options::ScanOptions;
 use super::version::Entry;
 use crate::error::{Error, Result};
 use crate::host::Host;
@@ -30,6 +31,10 @@ pub struct View {
 impl View {
     pub(crate) fn new(reader: Reader, pinned: Arc<Pinned>) -> View {
         View { reader, pinned }
+    }
+
+    pub(crate) fn parts(&self) -> (&Reader, &Arc<Pinned>) {
+        (&self.reader, &self.pinned)
     }
 
     /// True if there is a database.
@@ -123,7 +128,8 @@ impl View {
     async fn find(&self, key: &[u8]) -> Result<Option<Found>> {
         let begun = self.reader.requests().begin();
         let found = self.find_pinned(key).await;
-        self.reader.looked_up(begun, &found, || self.pinned.manifest.age_ms(self.host()));
+        let there = found.as_ref().map(Option::is_some);
+        self.reader.looked_up(begun, there, || self.pinned.manifest.age_ms(self.host()));
         found
     }
 
@@ -137,10 +143,7 @@ impl View {
 
     /// What a failed read of this view says to the caller: an object that is gone may be one that the view outlived.
     pub(super) async fn failed(&self, error: Error) -> Error {
-        match self.reader.after_missing(&self.pinned, error).await {
-            Ok(_) => self.pinned.expired(self.host()),
-            Err(error) => error,
-        }
+        self.reader.after_missing_pinned(&self.pinned, error).await
     }
 }
 

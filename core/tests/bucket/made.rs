@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::{Bytes, BytesMut};
+use isledb_core::format::blob::BlobId;
 use isledb_core::format::ksuid::Ksuid;
 use isledb_core::format::layout::Layout;
 use isledb_core::format::manifest::{Current, InlineEntry, LogEntry, Op, Role, Snapshot, SortedRun, SstMeta};
@@ -81,19 +82,44 @@ impl Made {
         options: TableOptions,
         fill: impl FnOnce(&mut dyn FnMut(&[u8], u64, Option<&[u8]>)),
     ) -> Arc<SstMeta> {
-        let mut builder = TableBuilder::new(TableOptions { key_hashes: false, ..options });
+        self.build_stored(options, |add| {
+            let mut stored = Vec::new();
+            fill(&mut |key, sequence, value| {
+                stored.clear();
+                stored.push(if value.is_some() { 0 } else { 2 });
+                stored.extend_from_slice(value.unwrap_or_default());
+                add(key, sequence, &stored);
+            });
+        })
+    }
+
+    /// Stores a table of the entries that `fill` adds, with values in their stored form.
+    pub(crate) fn build_stored(
+        &mut self,
+        options: TableOptions,
+        fill: impl FnOnce(&mut dyn FnMut(&[u8], u64, &[u8])),
+    ) -> Arc<SstMeta> {
         let mut body = BytesMut::new();
-        let mut stored = Vec::new();
-        fill(&mut |key, sequence, value| {
-            stored.clear();
-            stored.push(if value.is_some() { 0 } else { 2 });
-            stored.extend_from_slice(value.unwrap_or_default());
-            let kind = if value.is_some() { Kind::Set } else { Kind::Delete };
-            builder.add(key, sequence, kind, &stored).unwrap();
-            body.extend_from_slice(&builder.take_output());
+        let meta = self.build_into(options, |bytes| body.extend_from_slice(bytes), fill);
+        self.put(&self.layout.sst(&meta.id), body.freeze());
+        meta
+    }
+
+    /// Gives the bytes of a table to `sink`, and stores nothing.
+    pub(crate) fn build_into(
+        &mut self,
+        options: TableOptions,
+        mut sink: impl FnMut(&[u8]),
+        fill: impl FnOnce(&mut dyn FnMut(&[u8], u64, &[u8])),
+    ) -> Arc<SstMeta> {
+        let mut builder = TableBuilder::new(TableOptions { key_hashes: false, ..options });
+        fill(&mut |key, sequence, stored| {
+            let kind = if stored[0] & 0x7f == 2 { Kind::Delete } else { Kind::Set };
+            builder.add(key, sequence, kind, stored).unwrap();
+            sink(&builder.take_output());
         });
         let summary = builder.finish().unwrap();
-        body.extend_from_slice(&builder.take_output());
+        sink(&builder.take_output());
         self.tables += 1;
         let meta = SstMeta {
             id: format!(
@@ -114,8 +140,14 @@ impl Made {
             delete_count: Some(summary.deletes),
             ..SstMeta::default()
         };
-        self.put(&self.layout.sst(&meta.id), body.freeze());
         Arc::new(meta)
+    }
+
+    /// Stores a blob.
+    pub(crate) fn blob(&self, content: &[u8]) -> BlobId {
+        let id = BlobId::of(content);
+        self.put(&self.layout.blob(&id), Bytes::copy_from_slice(content));
+        id
     }
 
     /// Decides the next slot.

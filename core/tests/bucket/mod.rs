@@ -6,6 +6,10 @@
 pub(crate) mod faults;
 #[cfg(feature = "write")]
 pub(crate) mod made;
+#[cfg(feature = "write")]
+pub(crate) mod modelled;
+#[cfg(feature = "write")]
+pub(crate) mod sparse;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -25,7 +29,7 @@ use isledb_core::read::{BlockCache, ReadSource, Reader, ReaderOptions, Scan};
 use isledb_core::{Result, read};
 
 /// January 2027: the far expiries of the fixtures are in 2126, the near ones long past.
-const NOW_MS: u64 = 1_800_000_000_000;
+pub(crate) const NOW_MS: u64 = 1_800_000_000_000;
 
 /// A clock that only the test turns.
 pub(crate) struct TestClock(AtomicU64);

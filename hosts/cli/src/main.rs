@@ -19,7 +19,6 @@ mod keys;
 mod loading;
 mod output;
 mod progress;
-mod reverse;
 mod rows;
 mod signing;
 mod size;

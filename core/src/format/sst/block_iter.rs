@@ -3,8 +3,8 @@
 use bytes::Bytes;
 
 use super::block::Block;
-use super::internal_key::{self, Kind, TRAILER};
-use super::row::{Row, common_prefix};
+use super::internal_key::{self, ForeignKind, Kind, TRAILER};
+use super::row::{Row, RowBlock, common_prefix};
 use crate::{Error, Result};
 
 /// Iterates over the entries of a [`Block`], in both directions: user keys ascending, of one key the newest version first.
@@ -35,6 +35,49 @@ pub struct BlockIter {
 struct BackRow {
     at: u32,
     row: Row,
+}
+
+/// An entry that [`Block::find`] came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The sequence of the entry.
+    pub sequence: u64,
+    /// What the entry does.
+    pub kind: Kind,
+    /// The stored value, as a slice that keeps the block alive.
+    pub value: Bytes,
+}
+
+impl Block {
+    /// The newest version of `user_key`, without an iterator: nothing is allocated, and of the entries before it no key is
+    /// put together.
+    pub fn find(&self, user_key: &[u8]) -> Result<Option<Found>> {
+        let entries = self.rows.entries();
+        let restart = last_restart_below(&self.rows, user_key).map_err(|at| corrupt_entry(self, at))?;
+        match search(entries, self.rows.restart(restart.unwrap_or(0)), user_key) {
+            Search::Found { at, row } => {
+                let Some((own, trailer)) = internal_key::split(row.unshared(entries)) else {
+                    return Err(corrupt_entry(self, at));
+                };
+                // What it shares are bytes of the wanted key.
+                if user_key.get(row.shared as usize..) != Some(own) {
+                    return Ok(None);
+                }
+                let kind = internal_key::kind_of(trailer).map_err(|foreign| foreign_kind(self, foreign))?;
+                let value = self.rows.data.slice(row.value_at as usize..row.end as usize);
+                Ok(Some(Found { sequence: trailer >> 8, kind, value }))
+            }
+            Search::End => Ok(None),
+            Search::Corrupt { at } => Err(corrupt_entry(self, at)),
+            Search::ByKey => {
+                let mut iter = self.iter();
+                if !iter.seek_ge(user_key)? || iter.user_key() != user_key {
+                    return Ok(None);
+                }
+                Ok(Some(Found { sequence: iter.sequence(), kind: iter.kind(), value: iter.value() }))
+            }
+        }
+    }
 }
 
 impl BlockIter {
@@ -216,11 +259,7 @@ impl BlockIter {
             Ok(kind) => kind,
             Err(foreign) => {
                 self.clear();
-                let object = self.block.object.to_string();
-                return Err(Error::Unsupported {
-                    object,
-                    what: format!("{foreign} in the block at {}", self.block.offset),
-                });
+                return Err(foreign_kind(&self.block, foreign));
             }
         };
         self.trailer = trailer;
@@ -232,20 +271,9 @@ impl BlockIter {
         Ok(true)
     }
 
-    /// The last restart whose user key is below `user_key`; its key is compared where it lies.
+    /// The last restart whose user key is below `user_key`.
     fn last_restart_below(&mut self, user_key: &[u8]) -> Result<Option<u32>> {
-        let rows = &self.block.rows;
-        if rows.entries_end == 0 {
-            return Ok(None);
-        }
-        let entries = rows.entries();
-        let found = last_where(rows.restarts, |i| {
-            let at = rows.restart(i);
-            let row = Row::read(entries, at).filter(|row| row.shared == 0);
-            let key = row.and_then(|row| internal_key::split(row.unshared(entries)));
-            key.map(|(key, _)| key < user_key).ok_or(at)
-        });
-        found.map_err(|at| self.corrupt_entry(at))
+        last_restart_below(&self.block.rows, user_key).map_err(|at| self.corrupt_entry(at))
     }
 
     /// Lists the entries from a restart to the one that ends at `end`.
@@ -329,9 +357,35 @@ impl BlockIter {
     #[cold]
     fn corrupt_entry(&mut self, at: u32) -> Error {
         self.clear();
-        let found = format!("bytes at {at} of the block that are none");
-        Error::corrupt(&self.block.object, self.block.offset, "a row entry with an internal key", found)
+        corrupt_entry(&self.block, at)
     }
+}
+
+#[cold]
+fn corrupt_entry(block: &Block, at: u32) -> Error {
+    let found = format!("bytes at {at} of the block that are none");
+    Error::corrupt(&block.object, block.offset, "a row entry with an internal key", found)
+}
+
+#[cold]
+fn foreign_kind(block: &Block, foreign: ForeignKind) -> Error {
+    let what = format!("{foreign} in the block at {}", block.offset);
+    Error::Unsupported { object: block.object.to_string(), what }
+}
+
+/// The last restart whose user key is below `user_key`; its key is compared where it lies. The error is the offset of an
+/// entry that is none.
+fn last_restart_below(rows: &RowBlock, user_key: &[u8]) -> Result<Option<u32>, u32> {
+    if rows.entries_end == 0 {
+        return Ok(None);
+    }
+    let entries = rows.entries();
+    last_where(rows.restarts, |i| {
+        let at = rows.restart(i);
+        let row = Row::read(entries, at).filter(|row| row.shared == 0);
+        let key = row.and_then(|row| internal_key::split(row.unshared(entries)));
+        key.map(|(key, _)| key < user_key).ok_or(at)
+    })
 }
 
 /// What [`search`] came to.

@@ -45,7 +45,7 @@ mod table_properties;
 mod varint;
 
 pub use block::Block;
-pub use block_iter::BlockIter;
+pub use block_iter::{BlockIter, Found};
 #[cfg(feature = "write")]
 pub use builder::{TableBuilder, TableSummary};
 pub use checksum::ChecksumKind;

@@ -206,6 +206,17 @@ impl Table {
         }
     }
 
+    /// The last separator of partition `i`: no key of it is above, every key of partition `i + 1` is at or above it. Empty
+    /// where there is no such partition.
+    pub fn partition_separator(&self, i: usize) -> &[u8] {
+        match &self.index {
+            Index::Single(partition) => {
+                partition.len().checked_sub(1).map_or(&[], |last| partition.separator(last))
+            }
+            Index::Two { top, .. } => top.separator(i),
+        }
+    }
+
     /// Partition `i`, or what to fetch for it.
     ///
     /// # Panics

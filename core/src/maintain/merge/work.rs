@@ -23,6 +23,7 @@ use crate::maintain::options::MergeOptions;
 use crate::maintain::plan::chains;
 use crate::maintain::plan::merge::Job;
 use crate::manifest::State;
+use crate::read::direction::Direction;
 use crate::read::fetch::Source;
 use crate::read::merge::{At, Merge, Sorted, Step};
 use crate::signature::TableSigner;
@@ -78,7 +79,7 @@ pub(in crate::maintain) async fn execute(
     leftovers: &mut Leftovers,
 ) -> Result<Made> {
     let mut work = Work::new(around, state, job, leftovers);
-    let mut merge = Merge::new(open_inputs(around, state, job));
+    let mut merge = Merge::new(open_inputs(around, state, job), Direction::Forward);
     let mut tries = 0;
     let mut backoff = around.source.requests.backoff();
     loop {
@@ -220,7 +221,7 @@ impl<'a> Work<'a> {
             .last()
             .map_or_else(Bytes::new, |last| last.meta.max_key.iter().copied().chain([0]).collect());
         merge.sources_mut().iter_mut().for_each(|input| input.seek(from.clone()));
-        merge.reset();
+        merge.reset(Direction::Forward);
         self.below.rewind();
         if let Some(judge) = &mut self.judge {
             judge.clear();

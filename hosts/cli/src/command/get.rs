@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 
+use bytes::Bytes;
 use clap::Args as Flags;
 
 use super::Context;
@@ -35,14 +36,15 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(args: Args, context: &mut Context) -> Outcome {
     let encoding = context.global.encoding();
-    let keys = args.keys.iter().map(|key| encoding.key(key)).collect::<Outcome<Vec<_>>>()?;
+    let key = |key: &String| encoding.key(key).map(Bytes::from);
+    let keys = args.keys.iter().map(key).collect::<Outcome<Vec<_>>>()?;
     let connection = context.connect(args.database.url())?;
     let reader = match args.at {
         Some(slot) => connection.reader_at(slot).await?,
         None => connection.reader().await?,
     };
-    // All at once: a key more is not a round trip more. The answers come in the order of the keys.
-    let entries = futures::future::try_join_all(keys.iter().map(|key| reader.get_entry(key))).await?;
+    // All at once, so that a key more is not a round trip more, in the order of the keys.
+    let entries = reader.get_many_entries(&keys).await?;
 
     let single = keys.len() == 1;
     let mut missing = Vec::new();

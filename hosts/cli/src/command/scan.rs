@@ -12,7 +12,6 @@ use crate::entry;
 use crate::exit::Outcome;
 use crate::json::Line;
 use crate::keys::Encoding;
-use crate::reverse::Reverse;
 
 /// List entries in key order
 #[derive(Debug, Flags)]
@@ -64,6 +63,7 @@ impl Range {
             end: key(&self.end)?.map_or(Bound::Unbounded, |key| Bound::Excluded(key.into())),
             prefix: key(&self.prefix)?.map(Into::into),
             limit: self.limit,
+            ..ScanOptions::default()
         })
     }
 }
@@ -75,16 +75,10 @@ pub(crate) async fn run(args: Args, context: &mut Context) -> Outcome {
         return count(options, &connection, context).await;
     }
     let reader = connection.reader().await?;
-    if args.reverse {
-        let mut scan = Reverse::new(reader.view(), options).await?;
-        while let Some(entry) = scan.next().await? {
-            print(&entry, args.keys_only, context)?;
-        }
-    } else {
-        let mut scan = reader.view().scan(&options);
-        while let Some(entry) = scan.next().await? {
-            print(&entry, args.keys_only, context)?;
-        }
+    let options = if args.reverse { options.reversed() } else { options };
+    let mut scan = reader.view().scan(&options);
+    while let Some(entry) = scan.next().await? {
+        print(&entry, args.keys_only, context)?;
     }
     Ok(())
 }

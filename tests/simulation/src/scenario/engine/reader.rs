@@ -17,7 +17,10 @@ pub(super) async fn live(actor: Actor, keys: u64, rest_ns: u64) -> bool {
     let Some(db) = open(&actor) else { return false };
     let mut rng = actor.rng("reads");
     let reader = loop {
-        let options = ReaderOptions { refresh_after_ms: rng.chance(300).then(|| rng.magnitude(1, 60_000)) };
+        let options = ReaderOptions {
+            refresh_after_ms: rng.chance(300).then(|| rng.magnitude(1, 60_000)),
+            ..ReaderOptions::default()
+        };
         match db.reader(options).await {
             Ok(reader) => break reader,
             Err(error) if may_come_again(&error) => actor.sleep(SECOND).await,
