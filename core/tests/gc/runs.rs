@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures::FutureExt;
 use futures::executor::block_on;
 use isledb_core::format::layout::Layout;
 use isledb_core::host::PutCondition;
@@ -239,6 +240,23 @@ fn marks_may_lie_in_another_store() {
     let mut owner =
         block_on(db.maintenance(maintain(Some(Arc::new(MemoryMarks::new(db.layout().clone())))))).unwrap();
     block_on(owner.run_once()).unwrap();
+}
+
+/// An executor may take maintenance to another thread at every await.
+#[test]
+fn a_pass_can_be_sent() {
+    fn can_be_sent<T: Send>(future: T) -> T {
+        future
+    }
+    let bench = Bench::new();
+    drop(bench.writer());
+    let retention = Some(Retention::default());
+    let options = MaintenanceOptions { retention, ..MaintenanceOptions::default() };
+    let db = bench.db();
+    let dry = can_be_sent(Maintenance::dry_run(&db, &options).boxed());
+    assert!(block_on(dry).unwrap().gc.is_some());
+    let mut owner = block_on(bench.db().maintenance(options)).unwrap();
+    assert!(block_on(can_be_sent(owner.run_once().boxed())).unwrap().gc.is_some());
 }
 
 #[test]

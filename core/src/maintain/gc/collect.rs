@@ -21,9 +21,9 @@ use super::scan::Scan;
 use super::time::store_time_ms;
 use crate::error::{Error, Result};
 use crate::format::blob::BlobId;
-use crate::format::gc::{DoomedBlobs, GcCheckpoint, PendingMarks};
+use crate::format::gc::{DoomedBlobs, GcCheckpoint, Mark, PendingMarks};
 use crate::format::layout::Layout;
-use crate::format::manifest::LogEntry;
+use crate::format::manifest::{LogEntry, SstMeta};
 use crate::host::{Event, MAX_LIST_PAGE, Moment, Requests};
 use crate::maintain::options::millis;
 use crate::maintain::plan::doomed::{self, BlobPlan};
@@ -357,17 +357,19 @@ impl GcPlace {
         let mut unreachable: BTreeSet<BlobId> = candidates.keys().copied().chain(due).collect();
         let reach = &Reach::new(&self.requests, &self.layout);
         let asked = !unreachable.is_empty();
-        let live_tables = view.state().tables().filter(|_| asked);
-        let live_tables = stream::iter(live_tables).map(|table| reach.of_live(table));
-        let mut reached = pin!(live_tables.buffer_unordered(TABLES_AT_ONCE));
+        // Of owned items: a closure over borrowed ones would make a future that no executor takes to another thread.
+        let live_tables: Vec<_> = view.state().tables().filter(|_| asked).cloned().collect();
+        let of_live = |table: Arc<SstMeta>| async move { reach.of_live(&table).await };
+        let mut reached = pin!(stream::iter(live_tables).map(of_live).buffer_unordered(TABLES_AT_ONCE));
         while let Some(ids) = reached.try_next().await? {
             for id in &ids {
                 unreachable.remove(id);
             }
         }
         // What waits for its deletion may still be read by somebody.
-        let waiting = stream::iter(marks.marks.iter().filter(|_| asked)).map(|mark| reach.of_marked(mark));
-        let mut reached = pin!(waiting.buffer_unordered(TABLES_AT_ONCE));
+        let waiting = if asked { marks.marks.clone() } else { Vec::new() };
+        let of_marked = |mark: Mark| async move { reach.of_marked(&mark).await };
+        let mut reached = pin!(stream::iter(waiting).map(of_marked).buffer_unordered(TABLES_AT_ONCE));
         while let Some(ids) = reached.try_next().await? {
             for id in &ids {
                 unreachable.remove(id);
