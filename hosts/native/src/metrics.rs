@@ -39,6 +39,7 @@ impl Observer for Metrics {
                 gauge!("isledb_tail_lag_slots").set(*lag_slots as f64);
             }
             Event::MergeBegun { .. } | Event::MergeProgress { .. } | Event::MergeEnd { .. } => merge(event),
+            Event::Retired { .. } | Event::Collected { .. } => remove(event),
             Event::CacheLookup { .. } | Event::RangeRead { .. } | Event::Untrusted { .. } => fetch(event),
             _ => read(event),
         }
@@ -135,7 +136,7 @@ fn fetch(event: &Event<'_>) {
     }
 }
 
-/// What maintenance does.
+/// What merges do.
 fn merge(event: &Event<'_>) {
     match event {
         Event::MergeBegun { kind, tables, bytes } => {
@@ -152,6 +153,29 @@ fn merge(event: &Event<'_>) {
             histogram!("isledb_merge_latency_seconds").record(elapsed.as_secs_f64());
             counter!("isledb_merge_output_bytes_total", "kind" => *kind).increment(result.unwrap_or(0));
             gauge!("isledb_merge_progress_ratio").set(1.0);
+        }
+        _ => {}
+    }
+}
+
+/// What retention and garbage collection do.
+fn remove(event: &Event<'_>) {
+    match event {
+        Event::Retired { tables, bytes } => {
+            counter!("isledb_retention_tables_total").increment(*tables);
+            counter!("isledb_retention_bytes_total").increment(*bytes);
+        }
+        Event::Collected { result, elapsed } => {
+            counter!("isledb_gc_total").increment(1);
+            count_errors("isledb_gc_errors_total", result);
+            histogram!("isledb_gc_latency_seconds").record(elapsed.as_secs_f64());
+            if let Ok(collected) = result {
+                counter!("isledb_gc_tables_total").increment(collected.tables);
+                counter!("isledb_gc_blobs_total").increment(collected.blobs);
+                counter!("isledb_gc_documents_total").increment(collected.documents);
+                counter!("isledb_gc_bytes_total").increment(collected.bytes);
+                gauge!("isledb_gc_waiting_tables").set(collected.waiting as f64);
+            }
         }
         _ => {}
     }
