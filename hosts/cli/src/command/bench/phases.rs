@@ -16,7 +16,6 @@ use crate::connection::Connection;
 use crate::exit::{Code, Failure, Outcome};
 use crate::output;
 use crate::progress::Progress;
-use crate::reverse::Reverse;
 use crate::writing;
 
 /// A run of all phases.
@@ -142,8 +141,7 @@ impl Bench<'_> {
 
     async fn scan_reverse(&self, context: &mut Context) -> Outcome {
         let mut scanned = Measure::begin("scan reverse", self.place)?;
-        let view = self.place.cold()?.reader().await?.view();
-        let mut scan = Reverse::new(view, ScanOptions::default()).await?;
+        let mut scan = self.place.cold()?.reader().await?.view().scan(&ScanOptions::default().reversed());
         loop {
             let begun = Instant::now();
             let Some(entry) = scan.next().await? else { break };
