@@ -22,9 +22,9 @@ use crate::output;
 It makes a database of its own, URL/bench-<id>, says so, and removes it at the end, also after
 Ctrl-C. Phases: ingest (bulk), commit (small writes, each made durable), follow (how long after a
 commit the change feed shows it), get cold (each by a reader that has nothing yet), get first and get
-warm (one reader; the same keys twice), scan, scan reverse, tail (the whole feed). Latencies are of
-one operation; round trips are the longest chain of requests in the phase that waited for one
-another.
+warm (one reader; the same keys twice), get many (64 keys an operation, by a reader that has nothing
+yet), scan, scan reverse, tail (the whole feed). Latencies are of one operation; round trips are the
+longest chain of requests in the phase that waited for one another.
 
 Examples:
   isledb bench ./bench-me
@@ -42,7 +42,7 @@ pub(crate) struct Args {
     /// Bytes of a value; half of them cannot be compressed
     #[arg(long, value_name = "BYTES", default_value_t = 100, value_parser = within(0, 8 << 20))]
     value_size: u64,
-    /// Gets of random keys, of which `get first` and `get warm` do as many each
+    /// Gets of random keys, of which `get first`, `get warm` and `get many` do as many each
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = within(1, 1_000_000_000))]
     reads: u64,
     /// Gets by readers that have nothing yet

@@ -18,6 +18,9 @@ use crate::output;
 use crate::progress::Progress;
 use crate::writing;
 
+/// Keys that are read together in the phase of many.
+const GROUP: u64 = 64;
+
 /// A run of all phases.
 pub(super) struct Bench<'a> {
     pub(super) args: &'a Args,
@@ -34,6 +37,7 @@ impl Bench<'_> {
         let reader = self.place.cold()?.reader().await?;
         self.gets("get first", &reader, context).await?;
         self.gets("get warm", &reader, context).await?;
+        self.gets_many(context).await?;
         self.scan(context).await?;
         self.scan_reverse(context).await?;
         self.tail(context).await
@@ -126,6 +130,28 @@ impl Bench<'_> {
             gets.record(took, bytes);
         }
         gets.end().print(&mut context.out)
+    }
+
+    /// Keys in groups: an operation is a group, all of it read in the rounds of one get.
+    async fn gets_many(&self, context: &mut Context) -> Outcome {
+        let mut groups = Measure::begin("get many", self.place)?;
+        let reader = self.place.cold()?.reader().await?;
+        for group in 0..self.args.reads.div_ceil(GROUP) {
+            let numbers = group * GROUP..((group + 1) * GROUP).min(self.args.reads);
+            let keys: Vec<_> =
+                numbers.map(|n| self.data.key(self.data.pick(n, self.args.count)).into()).collect();
+            let begun = Instant::now();
+            let values = reader.get_many(&keys).await?;
+            let took = begun.elapsed();
+            let there = values.iter().flatten().count();
+            if there != keys.len() {
+                return Err(unexpected("a key that was written is not there"));
+            }
+            let bytes =
+                keys.iter().map(|key| key.len()).chain(values.iter().flatten().map(|value| value.len()));
+            groups.record(took, bytes.sum::<usize>() as u64);
+        }
+        groups.end().print(&mut context.out)
     }
 
     async fn scan(&self, context: &mut Context) -> Outcome {
