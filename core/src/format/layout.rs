@@ -169,6 +169,12 @@ impl Layout {
         is_table_id(id).then_some(id)
     }
 
+    /// True for what a probe of this database left behind. Another database may lie below the same prefix.
+    pub fn is_probe(&self, name: &str) -> bool {
+        let id = name.strip_prefix(&self.root).and_then(|name| name.strip_prefix("manifest/probe/"));
+        id.is_some_and(|id| id.parse::<Ksuid>().is_ok())
+    }
+
     /// The blob of a full name; `None` for any other object.
     pub fn blob_id_of(&self, name: &str) -> Option<BlobId> {
         let rest = name.strip_prefix(&self.root)?.strip_prefix("blobs/")?;

@@ -85,12 +85,44 @@ fn a_dry_run_says_what_waits_for_what_and_writes_nothing() {
     assert_eq!(bench.objects(), objects);
 }
 
+/// Prefixes that lie where the outer database lists for what nothing refers to.
+#[test]
+fn databases_inside_another_one_are_none_of_its_garbage() {
+    let outer = Bench::new();
+    let mut owner = overwritten(&outer);
+    let inner = ["db/sstable", "db/blobs", "db/manifest/probe", "db/manifest/snapshots", "db/manifest/log"];
+    let inner = inner.map(|prefix| Bench::over(outer.store.clone(), outer.host.clone(), prefix));
+    let big = [b'b'; 100];
+    for bench in &inner {
+        let writer = bench.writer();
+        block_on(async {
+            writer.put(b"key", b"value").await.unwrap();
+            writer.put(b"blob", &big).await.unwrap();
+            writer.flush().await.unwrap();
+        });
+    }
+    let names = |bench: &Bench| {
+        let folders = ["sstable/", "manifest/", "blobs/"].map(|folder| format!("{}/{folder}", bench.prefix));
+        folders.iter().flat_map(|folder| bench.names(folder)).collect::<Vec<_>>()
+    };
+    let before: Vec<_> = inner.iter().map(|bench| (names(bench), bench.content())).collect();
+    for _ in 0..5 {
+        outer.host.advance(30 * HOUR);
+        owner.collect();
+    }
+    let own = |name: &&String| Layout::new("db").unwrap().sst_id_of(name).is_some();
+    assert_eq!(outer.names("db/sstable/").iter().filter(own).count(), 1, "its own garbage went");
+    for (bench, before) in inner.iter().zip(before) {
+        assert_eq!((names(bench), bench.content()), before, "{}", bench.prefix);
+    }
+}
+
 #[test]
 fn what_was_never_published_goes_when_it_is_a_day_old() {
     let bench = Bench::new();
     let mut owner = overwritten(&bench);
     bench.put_object("db/sstable/9-9-9-9.sst", b"never published");
-    bench.put_object("db/manifest/probe/left", b"");
+    bench.put_object("db/manifest/probe/0ujtsYcgvSTl8PAuAdqWYSMnLOv", b"");
     bench.put_object("db/blobs/ab/not-a-blob", b"somebody else's");
     bench.put_object("db/elsewhere", b"somebody else's");
     bench.host.advance(24 * HOUR - MINUTE);

@@ -46,7 +46,9 @@ impl Scan {
         })
         .await?;
         list(requests, &layout.probe_prefix(), "", |object| {
-            scan.probes.push(object);
+            if layout.is_probe(&object.key) {
+                scan.probes.push(object);
+            }
             true
         })
         .await?;
