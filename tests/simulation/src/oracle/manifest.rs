@@ -37,8 +37,6 @@ pub struct ManifestHistory {
     epochs: BTreeMap<String, u64>,
     writers: BTreeMap<u64, String>,
     flushes: Vec<Flush>,
-    /// Every table that was ever in the truth.
-    published: BTreeSet<String>,
     /// What the original's replay made of each CURRENT, by its `next_seq`.
     states: BTreeMap<u64, PlainState>,
     not_committed: Vec<(String, u64, u64)>,
@@ -64,7 +62,6 @@ impl ManifestHistory {
             epochs: BTreeMap::new(),
             writers: BTreeMap::new(),
             flushes: Vec::new(),
-            published: BTreeSet::new(),
             states: BTreeMap::new(),
             not_committed: Vec::new(),
         }
@@ -91,14 +88,14 @@ impl ManifestHistory {
         self.current.as_ref().map_or(1, |current| number(current, "next_seq").max(1))
     }
 
+    /// True if somebody ever claimed the maintenance role.
+    pub fn is_maintained(&self) -> bool {
+        self.claims[1].is_some()
+    }
+
     /// The oldest slot that is still kept for the change feed.
     pub fn feed_floor(&self) -> u64 {
         self.current.as_ref().map_or(1, |current| number(current, "feed_floor_seq").max(1))
-    }
-
-    /// Tables that were published and that no later view names.
-    pub fn retired_tables(&self) -> Vec<String> {
-        self.published.iter().filter(|id| !self.truth.tables().any(|t| t.id == **id)).cloned().collect()
     }
 
     /// What the original's replay makes of the CURRENT with this `next_seq`.
@@ -218,7 +215,6 @@ impl ManifestHistory {
             _ => {}
         }
         replay::apply_all(&mut self.truth, &mut self.active, [entry]);
-        self.published.extend(self.truth.tables().map(|table| table.id.clone()));
         Ok(())
     }
 

@@ -1,14 +1,14 @@
 //! Publishers alone: contending owners of the writer's role publish flushes of tables that nobody reads, a maintenance
 //! owner replaces them, a collector deletes what is no longer needed, and a reader looks on.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 
 use isledb_core::error::Error;
 use isledb_core::format::manifest::{Compaction, Op, Role, SortedRun};
 use isledb_core::manifest::{Draft, ManifestView, Publisher};
 
-use super::collector::{self, Notes};
+use super::collector;
 use super::publishing::{Manifest, Outcome, may_come_again};
 use super::{Actor, Options, Report, Setup, World};
 use crate::executor::{MINUTE, SECOND};
@@ -37,9 +37,8 @@ fn start(world: &World) {
             .actor(&format!("maintainer{owner}"), setup, move |actor| maintain(actor, left.clone(), rest_ns));
     }
     if rng.chance(500) {
-        let notes = Arc::new(Mutex::new(Notes::default()));
         let setup = Setup { lives: rng.between(1, 4) as u32, changes: false };
-        world.actor("collector", setup, move |actor| collector::collect(actor, notes.clone()));
+        world.actor("collector", setup, collector::collect);
     }
     for reader in 0..rng.below(3) {
         world.actor(&format!("reader{reader}"), Setup { lives: 2, changes: false }, read);

@@ -1,7 +1,8 @@
-//! The whole engine: contending writers, readers, and tailers that remember their cursor over restarts.
+//! The whole engine: contending writers and maintenance owners, readers, and tailers that remember their cursor over restarts.
 //!
 //! Keys are few and values carry who wrote them, so that every stale, lost or repeated version shows.
 
+mod maintainer;
 mod reader;
 mod tailer;
 mod writer;
@@ -32,6 +33,10 @@ fn start(world: &World) {
         let setup = Setup { lives: rng.between(1, 4) as u32, changes: true };
         let live = move |actor| writer::live(actor, rounds.clone(), keys, rest_ns);
         world.actor(&format!("writer{writer}"), setup, live);
+    }
+    for owner in 0..rng.below(3) {
+        let setup = Setup { lives: rng.between(1, 4) as u32, changes: false };
+        world.actor(&format!("maintainer{owner}"), setup, move |actor| maintainer::live(actor, rest_ns));
     }
     for reader in 0..rng.between(1, 2) {
         let setup = Setup { lives: 2, changes: false };

@@ -129,8 +129,11 @@ fn is_shown(model: &Committed, entry: &Entry) -> bool {
         && (entry.sequence, entry.expires_at_ms) == (model.sequence, model.written.expires_at_ms)
 }
 
-fn agrees(model: Option<&Committed>, entry: Option<&Entry>, span_ms: (u64, u64)) -> bool {
+fn agrees(actor: &Actor, model: Option<&Committed>, entry: Option<&Entry>, span_ms: (u64, u64)) -> bool {
     let (may, must) = model.map_or((false, false), |model| model.shows(span_ms));
+    // A merge drops what has expired by the store's clock, whatever the reader's says.
+    let expires = model.is_some_and(|model| model.written.expires_at_ms.is_some());
+    let must = must && !(expires && actor.world.oracle.look(|history| history.is_maintained()));
     match (model, entry) {
         (_, None) => !must,
         (Some(model), Some(entry)) => may && is_shown(model, entry),
@@ -146,7 +149,7 @@ fn compare(
     entry: Option<&Entry>,
     span_ms: (u64, u64),
 ) {
-    if !agrees(model, entry, span_ms) {
+    if !agrees(actor, model, entry, span_ms) {
         let key = String::from_utf8_lossy(key);
         wrong(
             actor,
@@ -163,9 +166,13 @@ async fn check_latest(actor: &Actor, reader: &Reader, key: &[u8]) -> Result<(), 
     let after_ms = now_ms(actor);
     let span = (before_ms.min(after_ms), before_ms.max(after_ms));
     let newest = actor.world.oracle.look(|history| history.next_seq());
-    let agrees = actor.world.oracle.look_at_data(|model| {
-        (oldest..=newest).any(|next_seq| agrees(model.latest(key, next_seq), entry.as_ref(), span))
+    let versions: Vec<Option<Committed>> = actor.world.oracle.look_at_data(|model| {
+        let mut versions: Vec<_> =
+            (oldest..=newest).map(|next_seq| model.latest(key, next_seq).cloned()).collect();
+        versions.dedup();
+        versions
     });
+    let agrees = versions.iter().any(|model| agrees(actor, model.as_ref(), entry.as_ref(), span));
     if !agrees {
         let key = String::from_utf8_lossy(key);
         wrong(actor, format!("{key:?} shows {entry:?}, never so between {oldest} and {newest}"));

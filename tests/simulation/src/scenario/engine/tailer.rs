@@ -55,6 +55,12 @@ pub(super) async fn live(actor: Actor, saved: Arc<Mutex<Option<Saved>>>, rest_ns
                 rest_longest_ns = (rest_longest_ns * 2).min(20 * MINUTE);
             }
             Some(Err(error)) if may_come_again(&error) => actor.sleep(SECOND).await,
+            Some(Err(error)) if has_expired(&actor, &tailer.cursor(), &error) => {
+                match follow(&actor, &mut rng, None).await {
+                    Some(again) => (tailer, copy) = again,
+                    None => return false,
+                }
+            }
             Some(Err(error)) => {
                 failed(&actor, "tail", &error);
                 return false;
@@ -73,7 +79,9 @@ pub(super) async fn live(actor: Actor, saved: Arc<Mutex<Option<Saved>>>, rest_ns
             }
         }
     }
-    let newest = actor.world.oracle.look(|history| history.next_seq());
+    // Maintenance may go on behind the last flush.
+    let newest =
+        actor.world.oracle.look(|history| history.flushes().last().map_or(1, |flush| flush.slot + 1));
     if tailer.cursor().slot() < newest {
         let detail = format!("{}: at its end at slot {}, of {newest}", actor.name, tailer.cursor().slot());
         actor.world.oracle.fail(Check::FeedSkipsOrRepeats, detail);
@@ -82,14 +90,14 @@ pub(super) async fn live(actor: Actor, saved: Arc<Mutex<Option<Saved>>>, rest_ns
 }
 
 /// Opens a tailer where it left off, or where the seed says.
-async fn follow(actor: &Actor, rng: &mut Rng, saved: Option<Saved>) -> Option<(Tailer, Copy)> {
+async fn follow(actor: &Actor, rng: &mut Rng, mut saved: Option<Saved>) -> Option<(Tailer, Copy)> {
     let db = open(actor)?;
     let fresh = match rng.below(3) {
         0 => TailStart::Now,
         1 => TailStart::Bootstrap,
         _ => TailStart::Begin,
     };
-    let start = saved.as_ref().map_or(fresh, |saved| TailStart::Cursor(saved.cursor.clone()));
+    let mut start = saved.as_ref().map_or(fresh.clone(), |saved| TailStart::Cursor(saved.cursor.clone()));
     loop {
         let committed = actor.world.oracle.look(|history| history.next_seq());
         let options = TailOptions {
@@ -101,19 +109,35 @@ async fn follow(actor: &Actor, rng: &mut Rng, saved: Option<Saved>) -> Option<(T
             Ok(tailer) => {
                 let copy = match (&saved, &start) {
                     (Some(saved), _) => saved.copy.clone(),
-                    (None, TailStart::Begin) => Copy { at: Some(0), ..Copy::default() },
+                    // What lies below the floor it knows by other means.
+                    (None, TailStart::Begin) => Copy::from_now(actor, tailer.cursor().slot(), 0),
                     (None, TailStart::Bootstrap) => Copy::default(),
                     (None, _) => Copy::from_now(actor, tailer.cursor().slot(), committed),
                 };
                 return Some((tailer, copy));
             }
             Err(error) if may_come_again(&error) => actor.sleep(SECOND).await,
+            Err(error) if saved.as_ref().is_some_and(|saved| has_expired(actor, &saved.cursor, &error)) => {
+                (saved, start) = (None, fresh.clone());
+            }
             Err(error) => {
                 failed(actor, "open a tailer", &error);
                 return None;
             }
         }
     }
+}
+
+/// The change retention has run out for this cursor: then it lies below the floor, and the consumer begins anew.
+fn has_expired(actor: &Actor, cursor: &Cursor, error: &Error) -> bool {
+    if !matches!(error, Error::CursorExpired { .. }) {
+        return false;
+    }
+    let floor = actor.world.oracle.look(|history| history.feed_floor());
+    if cursor.slot() >= floor {
+        wrong(actor, format!("{cursor} has expired, and the floor is {floor}"));
+    }
+    true
 }
 
 fn failed(actor: &Actor, call: &str, error: &Error) {

@@ -89,7 +89,14 @@ async fn claim(actor: &Actor, rng: &mut Rng) -> Option<(String, Writer)> {
 }
 
 fn ends_the_writer(error: &Error) -> bool {
-    matches!(error, Error::Fenced { .. } | Error::Closed { .. })
+    let unknown = matches!(error, Error::OutcomeUnknown { retry: false, .. });
+    unknown || matches!(error, Error::Fenced { .. } | Error::Closed { .. })
+}
+
+/// Another owner has the role, and the log does not reach back to the flush any more: only where some of it was deleted.
+fn is_explained(actor: &Actor, error: &Error) -> bool {
+    let unknown = matches!(error, Error::OutcomeUnknown { .. });
+    !unknown || actor.world.oracle.look(|history| history.feed_floor()) > 1
 }
 
 impl Life {
@@ -190,7 +197,7 @@ impl Life {
 
     /// The writer's end: what is not committed by now never will be. False: the error does not end a writer.
     fn ended_by(&self, error: &Error) -> bool {
-        if !ends_the_writer(error) {
+        if !ends_the_writer(error) || !is_explained(&self.actor, error) {
             self.actor.unexpected("write", error);
             return true;
         }
