@@ -132,6 +132,6 @@ mod tests {
             many.iter().map(Vec::len).collect::<Vec<_>>(),
             [MAX_REQUESTS_AT_ONCE, MAX_REQUESTS_AT_ONCE, 1]
         );
-        assert_eq!(rounds(vec![('a', u64::MAX), ('b', 0)]), [['a'], ['b']].map(Vec::from));
+        assert_eq!(rounds(vec![('a', u64::MAX), ('b', 1)]), [['a'], ['b']].map(Vec::from));
     }
 }
