@@ -1,6 +1,7 @@
 //! The manifest in a page of memory: for tests, and for databases that live as long as their process.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -98,7 +99,11 @@ impl ManifestStorage for MemoryManifest {
     fn list_log<'a>(&'a self, after: u64) -> BoxFuture<'a, Result<Vec<u64>>> {
         Box::pin(async move {
             let documents = self.documents();
-            Ok(documents.log.range(after.saturating_add(1)..).map(|(slot, _)| *slot).collect())
+            Ok(documents
+                .log
+                .range((Bound::Excluded(after), Bound::Unbounded))
+                .map(|(slot, _)| *slot)
+                .collect())
         })
     }
 

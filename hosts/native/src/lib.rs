@@ -53,6 +53,8 @@ pub mod keys;
 mod metrics;
 mod observed;
 mod positioned;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod tokio_host;
 mod url;
 
@@ -64,6 +66,8 @@ pub use disk_cache::{CachedStore, DiskCache, DiskCacheCounters, DiskCacheOptions
 pub use file::FileStore;
 pub use isledb_core::*;
 pub use observed::Observed;
+#[cfg(feature = "sqlite")]
+pub use sqlite::{SqliteFile, SqliteManifest, SqliteMarks};
 pub use tokio_host::TokioHost;
 pub use url::{OpenedStore, Provider, StoreOptions, open_store};
 

@@ -2,10 +2,11 @@
 //!
 //! The text on [`isledb_core::host::ObjectStore`] is the contract; [`store::CASES`] is that text, sentence by sentence. A host
 //! brings a [`Place`] for each case and runs the list on whatever executor it has. [`engine::CASES`] is what a database must
-//! do on a store that keeps that contract. A case that fails panics and says what it expected.
+//! do on a store that keeps that contract, and [`documents`] what a place of its manifest must do. A case that fails panics and says what it expected.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a case fails by a panic")]
 
+pub mod documents;
 pub mod engine;
 mod instant;
 mod place;

@@ -10,7 +10,7 @@ use isledb_core::{Error, Result};
 /// 11 ms, for its two syncs, so that the pool does not matter.
 ///
 /// On a dropped future the work goes on to its end: a write that is not waited for has an open outcome, as everywhere.
-pub(super) async fn run<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+pub(crate) async fn run<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     match tokio::runtime::Handle::try_current() {
         Ok(runtime) => {
             // Requests that are sent together begin together, as over a network. A file is so fast that the first would be

@@ -8,7 +8,7 @@
 //! The original IsleDB keeps a sidecar `<file>.attrs` beside an object, with a hash of its content. We never read one, and
 //! remove it before the object changes, so that the original never takes a stale hash for the version of new content.
 
-mod blocking;
+pub(crate) mod blocking;
 mod key;
 mod list;
 mod read;
