@@ -114,7 +114,7 @@ fn a_reader_tells_of_views_look_ups_scans_and_what_it_fetched() {
         assert!(reader.get(b"k").await.unwrap().is_some());
         assert_eq!(
             diary.take(),
-            ["Tail miss", "Tail miss", "range x1 true", "Block miss", "Block miss", "get Some(true) age 250"]
+            ["Tail miss", "Tail miss", "range x1 true", "Block miss", "get Some(true) age 250"]
         );
         assert!(reader.get(b"k").await.unwrap().is_some());
         assert_eq!(diary.take(), ["Tail hit", "Block hit", "get Some(true) age 250"]);
