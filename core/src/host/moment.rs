@@ -23,6 +23,14 @@ impl Moment {
         wall.max(monotonic) / 1_000_000
     }
 
+    /// How long ago it was at least, in milliseconds: the smaller of what the two clocks say. For what must not be done too
+    /// early, where [`Moment::elapsed_ms`] is for what must not be done too late.
+    pub fn elapsed_at_least_ms(&self, host: &dyn Host) -> u64 {
+        let wall = host.now_unix_ns().saturating_sub(self.wall_ns);
+        let monotonic = host.monotonic_ns().saturating_sub(self.monotonic_ns);
+        wall.min(monotonic) / 1_000_000
+    }
+
     /// The wall clock at that time, Unix milliseconds.
     pub fn unix_ms(&self) -> u64 {
         self.wall_ns / 1_000_000
