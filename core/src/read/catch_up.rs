@@ -96,20 +96,24 @@ where
     Handled: Future<Output = Result<(), E>>,
     E: From<Error>,
 {
-    pub(super) fn new(options: &'a CatchUpOptions, handler: F) -> Self {
-        CatchUp { options, handler, progress: CatchUpResult::default() }
+    /// Errors: `InvalidArgument` for an option out of its bounds.
+    pub(super) fn begin(options: &'a CatchUpOptions, handler: F) -> Result<Self, CatchUpError<E>> {
+        match options.validate() {
+            Ok(()) => Ok(CatchUp { options, handler, progress: CatchUpResult::default() }),
+            Err(error) => Err(CatchUpError { progress: CatchUpResult::default(), cause: error.into() }),
+        }
     }
 
     pub(super) fn progress(&self) -> &CatchUpResult {
         &self.progress
     }
 
-    pub(super) fn stopped(self, cause: impl Into<E>) -> CatchUpError<E> {
-        CatchUpError { progress: self.progress, cause: cause.into() }
-    }
-
-    pub(super) fn ended(self) -> CatchUpResult {
-        self.progress
+    /// How far it came, with what stopped it if it did not come to its end.
+    pub(super) fn finish(self, outcome: Result<(), E>) -> Result<CatchUpResult, CatchUpError<E>> {
+        match outcome {
+            Ok(()) => Ok(self.progress),
+            Err(cause) => Err(CatchUpError { progress: self.progress, cause }),
+        }
     }
 
     /// Hands what is left in one view to the handler.
@@ -161,15 +165,13 @@ impl View {
         Handled: Future<Output = Result<(), E>>,
         E: From<Error>,
     {
-        let mut catch_up = CatchUp::new(options, handler);
-        if let Err(error) = options.validate() {
-            return Err(catch_up.stopped(error));
-        }
-        match catch_up.pass(self.scan(&options.left(catch_up.progress()))).await {
-            Ok(()) => Ok(catch_up.ended()),
-            Err(Stop::Read(error)) => Err(catch_up.stopped(error)),
-            Err(Stop::Handler(error)) => Err(catch_up.stopped(error)),
-        }
+        let mut catch_up = CatchUp::begin(options, handler)?;
+        let outcome = match catch_up.pass(self.scan(&options.left(catch_up.progress()))).await {
+            Ok(()) => Ok(()),
+            Err(Stop::Read(error)) => Err(error.into()),
+            Err(Stop::Handler(error)) => Err(error),
+        };
+        catch_up.finish(outcome)
     }
 }
 
@@ -190,10 +192,12 @@ impl Reader {
         Handled: Future<Output = Result<(), E>>,
         E: From<Error>,
     {
-        if let Err(error) = self.refresh().await {
-            return Err(CatchUp::new(options, handler).stopped(error));
-        }
-        self.catch_up_current(options, handler).await
+        let mut catch_up = CatchUp::begin(options, handler)?;
+        let outcome = match self.refresh().await {
+            Ok(_) => catch_up.pass_on(self).await,
+            Err(error) => Err(error.into()),
+        };
+        catch_up.finish(outcome)
     }
 
     /// Like [`Reader::catch_up`], but of the view that is there: only one that is too old is refreshed.
@@ -207,14 +211,9 @@ impl Reader {
         Handled: Future<Output = Result<(), E>>,
         E: From<Error>,
     {
-        let mut catch_up = CatchUp::new(options, handler);
-        if let Err(error) = options.validate() {
-            return Err(catch_up.stopped(error));
-        }
-        match catch_up.pass_on(self).await {
-            Ok(()) => Ok(catch_up.ended()),
-            Err(error) => Err(catch_up.stopped(error)),
-        }
+        let mut catch_up = CatchUp::begin(options, handler)?;
+        let outcome = catch_up.pass_on(self).await;
+        catch_up.finish(outcome)
     }
 }
 

@@ -129,14 +129,9 @@ impl TailingReader {
         Handled: Future<Output = Result<(), E>>,
         E: From<Error>,
     {
-        let mut catch_up = CatchUp::new(options, handler);
-        if let Err(error) = options.validate() {
-            return Err(catch_up.stopped(error));
-        }
-        match self.follow(&mut catch_up).await {
-            Ok(()) => Ok(catch_up.ended()),
-            Err(error) => Err(catch_up.stopped(error)),
-        }
+        let mut catch_up = CatchUp::begin(options, handler)?;
+        let outcome = self.follow(&mut catch_up).await;
+        catch_up.finish(outcome)
     }
 
     async fn follow<F, Handled, E>(&self, catch_up: &mut CatchUp<'_, F>) -> Result<(), E>
