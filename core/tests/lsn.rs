@@ -9,8 +9,9 @@ mod host;
 use std::sync::Arc;
 
 use futures::executor::block_on;
+use isledb_core::format::manifest::{Current, LogEntry};
 use isledb_core::host::{MemoryStore, Metered};
-use isledb_core::manifest::{BigEndianLsn, LsnExtractor};
+use isledb_core::manifest::{BigEndianLsn, LsnExtractor, State, lsn_effects};
 use isledb_core::read::ReaderOptions;
 use isledb_core::write::WriterOptions;
 use isledb_core::{Db, DbOptions};
@@ -68,4 +69,25 @@ fn buckets_of_the_original_say_what_they_said_to_it() {
         with_lsns += u32::from(max.is_some());
     }
     assert_eq!(with_lsns, 5);
+}
+
+#[test]
+fn the_rule_gives_what_the_original_left_in_its_buckets() {
+    let lsns = |current: &Current| (current.low_watermark_lsn, current.max_committed_lsn);
+    for name in ["lsn", "lsn-compacted", "retention-fifo", "retention-window", "retention-empties"] {
+        let manifest = bucket::fixtures().join(name).join("bucket/db/manifest");
+        let left =
+            Current::decode("CURRENT", &std::fs::read(manifest.join("CURRENT")).unwrap().into()).unwrap();
+        assert!(left.max_committed_lsn.is_some(), "{name}");
+        let (mut current, mut state) = (Current::default(), State::default());
+        for slot in left.window() {
+            let bytes = std::fs::read(manifest.join(format!("log/{slot:020}.json"))).unwrap();
+            let entry = LogEntry::decode("log", slot, &bytes).unwrap();
+            let change = lsn_effects(&BigEndianLsn, &current, &state, &entry.op);
+            current.max_committed_lsn = change.max_committed_lsn.apply(current.max_committed_lsn);
+            current.low_watermark_lsn = change.low_watermark_lsn.apply(current.low_watermark_lsn);
+            state.apply(&entry);
+        }
+        assert_eq!(lsns(&current), lsns(&left), "{name}");
+    }
 }

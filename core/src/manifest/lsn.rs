@@ -44,7 +44,7 @@ impl LsnExtractor for BigEndianLsn {
 /// LSN of the smallest key that is left, and removes it where no table is. A claim fills in what is not set, for a
 /// database that has tables from before. Where the deciding key has no LSN the number stays.
 #[cfg(feature = "write")]
-pub(super) fn effects(lsn: &dyn LsnExtractor, base: &Current, state: &State, op: &Op) -> Effects {
+pub fn lsn_effects(lsn: &dyn LsnExtractor, base: &Current, state: &State, op: &Op) -> Effects {
     let set = |number: Option<u64>| number.map_or(Effect::Unchanged, Effect::Set);
     let (mut max, mut low) = (Effect::Unchanged, Effect::Unchanged);
     match op {

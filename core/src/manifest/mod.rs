@@ -34,6 +34,8 @@ mod upkeep;
 pub use claim::{ClaimOptions, NEW_DATABASE_MAX_VIEW_AGE_MS};
 #[cfg(feature = "write")]
 pub use draft::{Draft, Reliance};
+#[cfg(feature = "write")]
+pub use lsn::lsn_effects;
 pub use lsn::{BigEndianLsn, LsnExtractor};
 pub use memory::MemoryManifest;
 pub use object::ObjectManifest;

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::cover::cover;
-use super::lsn;
+use super::lsn::lsn_effects;
 use super::publish::{Attempt, Decided, Pending, Phase, Published, Publisher, Step, unknown};
 use super::view::ManifestView;
 use crate::error::{Error, Result};
@@ -204,7 +204,7 @@ impl Publisher {
 
     /// What `op`, decided on top of the base, does to the LSNs in CURRENT.
     pub(super) fn lsn_effects(&self, op: &Op) -> Effects {
-        let effects = |lsn: &_| lsn::effects(lsn, &self.view.current, self.view.state(), op);
+        let effects = |lsn: &_| lsn_effects(lsn, &self.view.current, self.view.state(), op);
         self.lsn.as_deref().map_or(Effects::default(), effects)
     }
 

@@ -1,15 +1,12 @@
 //! The LSNs in CURRENT: what each entry does to them, whoever covers its slot, and that they bound what is visible at every
 //! moment.
 
-use std::path::Path;
-
 use proptest::prelude::*;
 
 use super::faulty::Fault::{self, AnswerLost, Fine, NotApplied};
 use super::*;
 use crate::format::manifest::{Compaction, Current, LogEntry, Op, SortedRun};
-use crate::manifest::lsn::effects;
-use crate::manifest::{BigEndianLsn, LsnExtractor, Replay, State};
+use crate::manifest::{BigEndianLsn, LsnExtractor, Replay};
 
 fn key(lsn: u64) -> Bytes {
     Bytes::copy_from_slice(&lsn.to_be_bytes())
@@ -117,29 +114,6 @@ fn an_entry_of_the_original_is_covered_with_what_it_would_have_set() {
         bench.try_claim("next", options()).unwrap();
         assert_eq!(bench.lsns(), (Some(10), Some(19)));
     }
-}
-
-#[test]
-fn the_rule_gives_what_the_original_left_in_its_buckets() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/buckets");
-    let mut with_lsns = 0;
-    for bucket in ["lsn", "lsn-compacted", "retention-fifo", "retention-window", "retention-empties"] {
-        let manifest = root.join(bucket).join("bucket/db/manifest");
-        let left =
-            Current::decode("CURRENT", &std::fs::read(manifest.join("CURRENT")).unwrap().into()).unwrap();
-        let (mut current, mut state) = (Current::default(), State::default());
-        for slot in left.window() {
-            let bytes = std::fs::read(manifest.join(format!("log/{slot:020}.json"))).unwrap();
-            let entry = LogEntry::decode("log", slot, &bytes).unwrap();
-            let change = effects(&BigEndianLsn, &current, &state, &entry.op);
-            current.max_committed_lsn = change.max_committed_lsn.apply(current.max_committed_lsn);
-            current.low_watermark_lsn = change.low_watermark_lsn.apply(current.low_watermark_lsn);
-            state.apply(&entry);
-        }
-        assert_eq!(lsns_of(&current), lsns_of(&left), "{bucket}");
-        with_lsns += u32::from(left.max_committed_lsn.is_some());
-    }
-    assert_eq!(with_lsns, 5);
 }
 
 /// What one turn of the script does, and what happens to its writes.
