@@ -261,6 +261,12 @@ pub(crate) fn within(name: &str, value: u64, bounds: RangeInclusive<u64>) -> Res
     Err(Error::invalid(format!("{name} is {value}, allowed are {} to {}", bounds.start(), bounds.end())))
 }
 
+/// An option's duration in milliseconds, which is what bounds and requests count in.
+#[cfg(feature = "write")]
+pub(crate) fn millis(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
 fn at(offset: &Option<u64>) -> String {
     offset.map(|o| format!(" at byte {o}")).unwrap_or_default()
 }

@@ -1,6 +1,5 @@
 //! The options of maintenance: every default, every bound.
 
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +7,7 @@ use super::filter::CompactionFilter;
 use super::gc::{GcOptions, MarkStorage};
 use super::plan::merge::MergePolicy;
 use super::retain::Retention;
-use crate::error::{Error, Result};
+use crate::error::{Result, millis, within};
 use crate::format::sst::TableOptions;
 use crate::manifest::ClaimOptions;
 
@@ -117,18 +116,7 @@ impl MaintenanceOptions {
         }
         within("check_interval (ms)", millis(self.check_interval), 10..=DAY_MS)?;
         within("deadline (ms)", millis(self.deadline), 1..=600_000)?;
-        if let Some(age) = self.max_view_age {
-            within("max_view_age (ms)", millis(age), 1_000..=7 * DAY_MS)?;
-        }
-        if let Some(retention) = self.change_retention {
-            within("change_retention (ms)", millis(retention), 0..=3_653 * DAY_MS)?;
-        }
-        within("owner (bytes)", self.owner.len() as u64, 1..=128)?;
-        if !self.owner.bytes().all(|b| b.is_ascii_graphic()) {
-            let what = format!("owner {:?}: only printable ASCII without spaces", self.owner);
-            return Err(Error::invalid(what));
-        }
-        Ok(())
+        self.claim().validate()
     }
 
     /// How the role is claimed.
@@ -159,20 +147,10 @@ impl MergeOptions {
     }
 }
 
-pub(super) fn within(name: &str, value: u64, bounds: RangeInclusive<u64>) -> Result<()> {
-    if bounds.contains(&value) {
-        return Ok(());
-    }
-    Err(Error::invalid(format!("{name} is {value}, allowed are {} to {}", bounds.start(), bounds.end())))
-}
-
-pub(super) fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Error;
 
     #[test]
     fn defaults_are_valid() {

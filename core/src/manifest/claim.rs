@@ -7,7 +7,7 @@ use super::lsn::LsnExtractor;
 use super::publish::{Attempt, Phase, Published, Publisher, Step};
 use super::storage::ManifestStorage;
 use super::view::ManifestView;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, within};
 use crate::format::ksuid::Ksuid;
 use crate::format::manifest::{Effect, Effects, FenceToken, LogEntry, Op, Role};
 use crate::host::Host;
@@ -45,6 +45,26 @@ impl Default for ClaimOptions {
             deadline_ms: 60_000,
             lsn: None,
         }
+    }
+}
+
+impl ClaimOptions {
+    /// Errors: `InvalidArgument` with the first option out of its bounds. The deadline is bounded under the names that the
+    /// owners of a role give it.
+    pub fn validate(&self) -> Result<()> {
+        const DAY_MS: u64 = 86_400_000;
+        if let Some(age_ms) = self.max_view_age_ms {
+            within("max_view_age (ms)", age_ms, 1_000..=7 * DAY_MS)?;
+        }
+        if let Some(retention_ms) = self.change_retention_ms {
+            within("change_retention (ms)", retention_ms, 0..=3_653 * DAY_MS)?;
+        }
+        within("owner (bytes)", self.owner.len() as u64, 1..=128)?;
+        if !self.owner.bytes().all(|b| b.is_ascii_graphic()) {
+            let what = format!("owner {:?}: only printable ASCII without spaces", self.owner);
+            return Err(Error::invalid(what));
+        }
+        Ok(())
     }
 }
 

@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::blob::Doomed;
-use super::options::{WriterOptions, millis};
+use super::options::WriterOptions;
+use crate::error::millis;
 use crate::format::layout::Layout;
 use crate::host::{Host, Requests};
 

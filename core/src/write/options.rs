@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::error::{Error, Result, within};
+use crate::error::{Result, millis, within};
 use crate::format::sst::TableOptions;
 use crate::manifest::ClaimOptions;
 use crate::signature::TableSigner;
@@ -123,20 +123,7 @@ impl WriterOptions {
         }
         within("put_deadline (ms)", millis(self.put_deadline), 0..=DAY)?;
         within("flush_deadline (ms)", millis(self.flush_deadline), 1..=600_000)?;
-        if let Some(age) = self.max_view_age {
-            within("max_view_age (ms)", millis(age), 1_000..=7 * DAY)?;
-        }
-        if let Some(retention) = self.change_retention {
-            within("change_retention (ms)", millis(retention), 0..=3_653 * DAY)?;
-        }
-        within("owner (bytes)", self.owner.len() as u64, 1..=128)?;
-        if !self.owner.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err(Error::invalid(format!(
-                "owner {:?}: only printable ASCII without spaces",
-                self.owner
-            )));
-        }
-        Ok(())
+        self.claim().validate()
     }
 
     /// How the role is claimed.
@@ -165,13 +152,10 @@ impl WriterOptions {
     }
 }
 
-pub(super) fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Error;
 
     #[test]
     fn defaults_are_valid() {

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::options::{millis, within};
-use crate::error::Result;
+use crate::error::{Result, millis, within};
 
 const MINUTE_MS: u64 = 60_000;
 const DAY_MS: u64 = 86_400_000;

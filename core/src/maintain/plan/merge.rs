@@ -11,9 +11,8 @@ use std::sync::Arc;
 
 use super::chains::chains;
 use super::moves::{overlap, split};
-use crate::error::Result;
+use crate::error::{Result, within};
 use crate::format::manifest::{SortedRun, SstMeta};
-use crate::maintain::options::within;
 use crate::manifest::State;
 
 /// When to merge what.

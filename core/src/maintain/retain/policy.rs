@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use super::super::options::{millis, within};
 use super::super::plan::removal::RetentionPlan;
 use super::super::plan::{fifo, window};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, millis, within};
 use crate::manifest::State;
 
 const DAY_MS: u64 = 86_400_000;
