@@ -1,0 +1,1 @@
+//! isledb in wasmtime: the engine as a component over any store, and plugins that cannot harm their host.
