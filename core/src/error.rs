@@ -248,6 +248,15 @@ impl Error {
         }
     }
 
+    /// The error of code that the user brought, under its name: no store is at fault, and trying again changes nothing.
+    #[cfg(feature = "write")]
+    pub(crate) fn of_user_code(self, name: &str) -> Error {
+        match self {
+            Error::InvalidArgument { what } => Error::invalid(format!("{name}: {what}")),
+            other => Error::invalid(format!("{name}: {other}")),
+        }
+    }
+
     pub(crate) fn invalid(what: impl Into<String>) -> Error {
         Error::InvalidArgument { what: what.into() }
     }
@@ -265,6 +274,16 @@ pub(crate) fn within(name: &str, value: u64, bounds: RangeInclusive<u64>) -> Res
 #[cfg(feature = "write")]
 pub(crate) fn millis(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A key in an error: printable, and cut where it is long.
+#[cfg(feature = "write")]
+pub(crate) fn key_text(key: &[u8]) -> String {
+    const MAX_BYTES: usize = 64;
+    match key.split_at_checked(MAX_BYTES) {
+        Some((start, rest)) if !rest.is_empty() => format!("\"{}\"...", start.escape_ascii()),
+        _ => format!("\"{}\"", key.escape_ascii()),
+    }
 }
 
 fn at(offset: &Option<u64>) -> String {

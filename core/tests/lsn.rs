@@ -83,7 +83,7 @@ fn the_rule_gives_what_the_original_left_in_its_buckets() {
         for slot in left.window() {
             let bytes = std::fs::read(manifest.join(format!("log/{slot:020}.json"))).unwrap();
             let entry = LogEntry::decode("log", slot, &bytes).unwrap();
-            let change = lsn_effects(&BigEndianLsn, &current, &state, &entry.op);
+            let change = lsn_effects(&BigEndianLsn, &current, &state, &entry.op).unwrap();
             current.max_committed_lsn = change.max_committed_lsn.apply(current.max_committed_lsn);
             current.low_watermark_lsn = change.low_watermark_lsn.apply(current.low_watermark_lsn);
             state.apply(&entry);

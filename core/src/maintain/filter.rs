@@ -24,8 +24,9 @@ pub trait CompactionFilter: MaybeSend + MaybeSync + 'static {
 
     /// One verdict for each entry, in order. At least one entry, at most 4,096, in key order.
     ///
-    /// An error fails the job, under the filter's name: nothing is published, and no input goes.
-    fn filter(&self, batch: &[FilterEntry<'_>]) -> Result<Vec<Verdict>>;
+    /// `now_ms` is the time by which this merge drops what has expired, in milliseconds since the Unix epoch by the store's
+    /// clock: the same for all batches of one merge. An error fails the job, under the filter's name: nothing is published, and no input goes.
+    fn filter(&self, now_ms: u64, batch: &[FilterEntry<'_>]) -> Result<Vec<Verdict>>;
 }
 
 /// An entry that a filter judges.

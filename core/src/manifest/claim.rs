@@ -209,7 +209,7 @@ impl Publisher {
     fn encode_claim(&mut self, epoch: u64) -> Result<Step> {
         let claimed_at = self.pending()?.ts;
         let op = Op::FenceClaim { role: self.role, epoch, owner: self.owner.clone(), claimed_at };
-        let Effects { max_committed_lsn, low_watermark_lsn, .. } = self.lsn_effects(&op);
+        let Effects { max_committed_lsn, low_watermark_lsn, .. } = self.lsn_effects(&op)?;
         let next_sequence = Some(self.next_sequence());
         let mut effects = Effects { next_sequence, max_committed_lsn, low_watermark_lsn, ..self.settings };
         if !self.view.exists() && effects.max_view_age_ms == Effect::Unchanged {

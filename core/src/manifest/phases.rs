@@ -80,7 +80,7 @@ impl Publisher {
             return Ok(Step::Done(Attempt::Stale));
         }
         let next_sequence = self.next_sequence().max(draft.sequences().1.saturating_add(1));
-        let effects = Effects { next_sequence: Some(next_sequence), ..self.lsn_effects(&draft.op) };
+        let effects = Effects { next_sequence: Some(next_sequence), ..self.lsn_effects(&draft.op)? };
         self.encode(draft.op, self.epoch, effects)
     }
 
@@ -178,7 +178,8 @@ impl Publisher {
     async fn help(&mut self, theirs: Decided) -> Result<Step> {
         self.settled_elsewhere()?;
         let Decided { entry, raw } = theirs;
-        match self.cas_cover(&entry, &raw).await {
+        let lsns = self.cover_effects(&entry)?;
+        match self.cas_cover(&entry, &raw, &lsns).await {
             Ok(()) => Ok(Step::Go(Phase::Build)),
             Err(_) => Ok(Step::Pause(Phase::Base)),
         }
@@ -187,25 +188,29 @@ impl Publisher {
     /// Step 4.
     async fn cover_own(&mut self) -> Result<Step> {
         let Some((entry, raw)) = self.pending()?.encoded.clone() else { return Ok(Step::Go(Phase::Base)) };
-        match self.cas_cover(&entry, &raw).await {
+        let lsns = self.cover_effects(&entry)?;
+        match self.cas_cover(&entry, &raw, &lsns).await {
             Ok(()) => self.committed(entry),
             Err(_) => Ok(Step::Go(Phase::Recheck)),
         }
     }
 
     /// CASes CURRENT to cover `entry`, and takes the result as the new base. The error says "not done", no more.
-    pub(super) async fn cas_cover(&mut self, entry: &LogEntry, raw: &Bytes) -> Result<()> {
-        let counts = entry.epoch >= self.view.replay.active(entry.role);
-        let lsns =
-            if entry.effects.is_none() && counts { self.lsn_effects(&entry.op) } else { Effects::default() };
-        let next = cover(&self.view.current, self.view.exists(), entry, raw, &lsns);
+    pub(super) async fn cas_cover(&mut self, entry: &LogEntry, raw: &Bytes, lsns: &Effects) -> Result<()> {
+        let next = cover(&self.view.current, self.view.exists(), entry, raw, lsns);
         self.cas(next, std::slice::from_ref(entry)).await
     }
 
+    /// What covering `entry` does to the LSNs where it does not say so itself, as those of the original.
+    pub(super) fn cover_effects(&self, entry: &LogEntry) -> Result<Effects> {
+        let counts = entry.epoch >= self.view.replay.active(entry.role);
+        if entry.effects.is_none() && counts { self.lsn_effects(&entry.op) } else { Ok(Effects::default()) }
+    }
+
     /// What `op`, decided on top of the base, does to the LSNs in CURRENT.
-    pub(super) fn lsn_effects(&self, op: &Op) -> Effects {
+    pub(super) fn lsn_effects(&self, op: &Op) -> Result<Effects> {
         let effects = |lsn: &_| lsn_effects(lsn, &self.view.current, self.view.state(), op);
-        self.lsn.as_deref().map_or(Effects::default(), effects)
+        self.lsn.as_deref().map_or(Ok(Effects::default()), effects)
     }
 
     /// CASes CURRENT from the base to `next`, which newly covers `entries`.

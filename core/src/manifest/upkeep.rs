@@ -22,7 +22,8 @@ impl Publisher {
             }
             let slot = self.view.current.next_slot();
             let Some(decided) = self.read_decided(slot).await? else { return Ok(()) };
-            match self.cas_cover(&decided.entry, &decided.raw).await {
+            let lsns = self.cover_effects(&decided.entry)?;
+            match self.cas_cover(&decided.entry, &decided.raw, &lsns).await {
                 Ok(()) => {}
                 // Somebody was faster, or nobody knows.
                 Err(Error::Precondition { .. }) => self.refresh().await?,

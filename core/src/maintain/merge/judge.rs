@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, key_text};
 use crate::format::value::Value;
 use crate::maintain::filter::{
     CompactionFilter, FilterEntry, FilterValue, MAX_FILTER_BATCH_BYTES, MAX_FILTER_BATCH_ENTRIES,
@@ -25,13 +25,14 @@ pub(super) struct Judged {
 /// The filter, and the entries that it has not seen yet.
 pub(super) struct Judge {
     filter: Arc<dyn CompactionFilter>,
+    now_ms: u64,
     waiting: Vec<Judged>,
     bytes: u64,
 }
 
 impl Judge {
-    pub(super) fn new(filter: Arc<dyn CompactionFilter>) -> Judge {
-        Judge { filter, waiting: Vec::new(), bytes: 0 }
+    pub(super) fn new(filter: Arc<dyn CompactionFilter>, now_ms: u64) -> Judge {
+        Judge { filter, now_ms, waiting: Vec::new(), bytes: 0 }
     }
 
     /// Takes the next entry; its bytes are copied, since batches outlive blocks.
@@ -57,7 +58,7 @@ impl Judge {
 
     /// What becomes of the entries that wait.
     ///
-    /// Errors: of the filter, with its name before the message.
+    /// Errors: of the filter, with its name and the first and last key of the batch before the message.
     pub(super) fn judge(&mut self) -> Result<Vec<Judged>> {
         self.bytes = 0;
         let mut waiting = std::mem::take(&mut self.waiting);
@@ -65,12 +66,16 @@ impl Judge {
         if puts.is_empty() {
             return Ok(waiting);
         }
-        let named =
-            |what: String| Error::invalid(format!("compaction filter {}: {what}", self.filter.name()));
-        let (asked, verdicts) = (puts.len(), self.filter.filter(&puts));
-        let verdicts = verdicts.map_err(|error| named(error.to_string()))?;
+        let (asked, verdicts) = (puts.len(), self.filter.filter(self.now_ms, &puts));
+        let first_and_last = [puts.first(), puts.last()].map(|put| key_text(put.map_or(b"", |put| put.key)));
+        let failed = |error: Error| {
+            let [first, last] = &first_and_last;
+            let name = format!("compaction filter {}: entries {first} to {last}", self.filter.name());
+            error.of_user_code(&name)
+        };
+        let verdicts = verdicts.map_err(failed)?;
         if verdicts.len() != asked {
-            return Err(named(format!("{} verdicts for {asked} entries", verdicts.len())));
+            return Err(failed(Error::invalid(format!("{} verdicts for {asked} entries", verdicts.len()))));
         }
         let puts = waiting.iter_mut().filter(|entry| !entry.value.is_delete());
         for (entry, verdict) in puts.zip(verdicts) {
@@ -79,9 +84,10 @@ impl Judge {
                 Verdict::Drop => entry.value = Value::Delete { expire_at_ms: None },
                 Verdict::Replace(value) if value.len() as u64 > MAX_REPLACEMENT_BYTES => {
                     let found = value.len();
-                    return Err(named(format!(
-                        "a value of {found} bytes, at most {MAX_REPLACEMENT_BYTES} are allowed"
-                    )));
+                    return Err(failed(Error::invalid(format!(
+                        "a value of {found} bytes for {}, at most {MAX_REPLACEMENT_BYTES} are allowed",
+                        key_text(&entry.key)
+                    ))));
                 }
                 Verdict::Replace(value) => {
                     let expire_at_ms = entry.value.expire_at_ms();

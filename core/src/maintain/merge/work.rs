@@ -168,7 +168,7 @@ impl<'a> Work<'a> {
             around,
             leftovers,
             below: Below::new(state, job),
-            judge: around.options.filter.clone().map(Judge::new),
+            judge: around.options.filter.clone().map(|filter| Judge::new(filter, around.now_ms)),
             pace: Pace::new(around.options.bytes_per_second, host),
             walls,
             output: None,

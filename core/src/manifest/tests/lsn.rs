@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::faulty::Fault::{self, AnswerLost, Fine, NotApplied};
 use super::*;
+use crate::error::Error;
 use crate::format::manifest::{Compaction, Current, LogEntry, Op, SortedRun};
 use crate::manifest::{BigEndianLsn, LsnExtractor, Replay};
 
@@ -40,11 +41,11 @@ impl Bench {
 
 #[test]
 fn keys_of_eight_bytes_are_numbers_and_others_are_none() {
-    assert_eq!(BigEndianLsn.lsn(&[0, 0, 0, 0, 0, 0, 1, 2]), Some(258));
-    assert_eq!(BigEndianLsn.lsn(&[0xff; 8]), Some(u64::MAX));
+    assert_eq!(BigEndianLsn.lsn(&[0, 0, 0, 0, 0, 0, 1, 2]), Ok(Some(258)));
+    assert_eq!(BigEndianLsn.lsn(&[0xff; 8]), Ok(Some(u64::MAX)));
     assert_eq!(
         (BigEndianLsn.lsn(b""), BigEndianLsn.lsn(b"1234567"), BigEndianLsn.lsn(b"123456789")),
-        (None, None, None)
+        (Ok(None), Ok(None), Ok(None))
     );
 }
 
@@ -114,6 +115,74 @@ fn an_entry_of_the_original_is_covered_with_what_it_would_have_set() {
         bench.try_claim("next", options()).unwrap();
         assert_eq!(bench.lsns(), (Some(10), Some(19)));
     }
+}
+
+/// Fails while it is told to, and is [`BigEndianLsn`] else.
+#[derive(Default)]
+struct Sometimes {
+    fails: std::sync::atomic::AtomicBool,
+}
+
+impl Sometimes {
+    fn fail(&self, fails: bool) {
+        self.fails.store(fails, std::sync::atomic::Ordering::Relaxed);
+    }
+}
+
+impl LsnExtractor for Sometimes {
+    fn lsn(&self, key: &[u8]) -> Result<Option<u64>> {
+        if self.fails.load(std::sync::atomic::Ordering::Relaxed) {
+            return Err(Error::invalid("trap"));
+        }
+        BigEndianLsn.lsn(key)
+    }
+}
+
+#[test]
+fn a_failing_extractor_fails_the_commit_and_moves_nothing_and_the_next_call_commits() {
+    let bench = Bench::new();
+    let lsn = Arc::new(Sometimes::default());
+    let options = || ClaimOptions { lsn: Some(lsn.clone()), ..ClaimOptions::default() };
+    let mut writer = bench.try_claim("w", options()).unwrap();
+    committed(block_on(writer.publish(bench.flush_lsns("0.sst", 1, 5, 9))));
+    committed(block_on(writer.publish(bench.flush_lsns("a.sst", 2, 10, 19))));
+    lsn.fail(true);
+    bench.storage.take_requests();
+    let error = block_on(writer.publish(bench.flush_lsns("b.sst", 3, 20, 29))).unwrap_err();
+    let failed =
+        |key| format!(r#"invalid argument: LSN extractor: key "\x00\x00\x00\x00\x00\x00\x00{key}": trap"#);
+    assert_eq!(error.to_string(), failed(r"\x1d"));
+    assert!(!error.leaves_outcome_open() && !writer.is_pending());
+    assert!(bench.storage.take_requests().is_empty(), "not even a slot was asked for");
+    assert_eq!(bench.lsns(), (Some(5), Some(19)));
+    let error = block_on(writer.publish(removal(&["a.sst".to_owned()]))).unwrap_err();
+    assert_eq!(error.to_string(), failed(r"\x05"), "a job fails as a commit does");
+    lsn.fail(false);
+    committed(block_on(writer.publish(bench.flush_lsns("b.sst", 3, 20, 29))));
+    assert_eq!(bench.lsns(), (Some(5), Some(29)));
+}
+
+/// It cannot be covered without LSNs: they would be wrong for good.
+#[test]
+fn an_entry_of_the_original_is_not_covered_while_the_extractor_fails() {
+    let bench = Bench::new();
+    let lsn = Arc::new(Sometimes::default());
+    let options = || ClaimOptions { lsn: Some(lsn.clone()), ..ClaimOptions::default() };
+    let mut dying = bench.try_claim("dying", options()).unwrap();
+    let other = Bench::new();
+    let mut original = other.try_claim("w", options()).unwrap();
+    committed(block_on(original.publish(bench.flush_lsns("a.sst", 1, 10, 19))));
+    let raw = block_on(other.storage.inner.read_log(2)).unwrap();
+    let mut entry = LogEntry::decode("log", 2, &raw).unwrap();
+    assert!(entry.effects.take().is_some());
+    block_on(bench.storage.inner.write_log(2, entry.encode())).unwrap();
+    lsn.fail(true);
+    let error = block_on(dying.publish(bench.flush_lsns("b.sst", 2, 20, 29))).unwrap_err();
+    assert!(error.to_string().contains("LSN extractor: key "), "{error}");
+    assert_eq!((bench.lsns(), dying.is_pending()), ((None, None), false));
+    lsn.fail(false);
+    committed(block_on(dying.publish(bench.flush_lsns("b.sst", 2, 20, 29))));
+    assert_eq!(bench.lsns(), (Some(10), Some(29)));
 }
 
 /// What one turn of the script does, and what happens to its writes.
@@ -254,8 +323,8 @@ proptest! {
             prop_assert!(max >= highest, "{max:?} fell below {highest:?}");
             highest = max;
             prop_assert_eq!(low.is_none(), tables.is_empty(), "low is there while tables are");
-            let first = tables.iter().map(|table| BigEndianLsn.lsn(&table.min_key).unwrap()).min();
-            let last = tables.iter().map(|table| BigEndianLsn.lsn(&table.max_key).unwrap()).max();
+            let first = tables.iter().map(|table| BigEndianLsn.lsn(&table.min_key).unwrap().unwrap()).min();
+            let last = tables.iter().map(|table| BigEndianLsn.lsn(&table.max_key).unwrap().unwrap()).max();
             prop_assert_eq!(low, first, "low is exact");
             prop_assert!(last <= max, "{last:?} is visible, max is {max:?}");
         }
