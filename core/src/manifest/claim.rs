@@ -90,7 +90,9 @@ impl Publisher {
     /// Looks, where there is no CURRENT, whether there is a log: one entry is a first claim that died half way, which the
     /// claim will help; more is a database that lost its CURRENT, and an error. Returns the view to claim from.
     ///
-    /// Cost: one LIST without CURRENT, else nothing.
+    /// A store that cannot list is asked for the second entry, so there a log that was trimmed since is not seen.
+    ///
+    /// Cost: one LIST (or GET) without CURRENT, else nothing.
     pub async fn prepare_claim(
         storage: &dyn ManifestStorage,
         host: &dyn Host,
@@ -99,7 +101,14 @@ impl Publisher {
         if view.exists() {
             return Ok(view);
         }
-        let slots = storage.list_log(0).await?;
+        let slots = match storage.list_log(0).await {
+            Err(Error::Unsupported { .. }) => match storage.read_log(2).await {
+                Ok(_) => vec![2],
+                Err(Error::NotFound { .. }) => Vec::new(),
+                Err(error) => return Err(error),
+            },
+            listed => listed?,
+        };
         let Some(last) = slots.last().filter(|slot| **slot > 1) else { return Ok(view) };
         // Somebody may have made the database while we looked.
         let (again, _) = view.refresh(storage, host).await?;
@@ -107,7 +116,7 @@ impl Publisher {
             return Ok(again);
         }
         let object = storage.layout().current();
-        let expected = format!("CURRENT, for the log has {} entries up to slot {last}", slots.len());
+        let expected = format!("CURRENT, for the log has an entry at slot {last}");
         Err(Error::corrupt(&object, None, expected, "no such object"))
     }
 

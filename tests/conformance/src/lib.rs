@@ -13,4 +13,4 @@ mod place;
 pub mod store;
 
 pub use instant::InstantHost;
-pub use place::{Case, Place, Spawn};
+pub use place::{Case, Need, Place, Spawn};

@@ -13,8 +13,21 @@ use isledb_core::maybe::{BoxFuture, MaybeSend, MaybeSync};
 pub struct Case {
     /// The name of its function.
     pub name: &'static str,
+    /// What the store must be able to do beyond gets and puts.
+    pub needs: &'static [Need],
     /// Panics where the place does not do what it must.
     pub run: fn(Place) -> BoxFuture<'static, ()>,
+}
+
+/// What not every store does: one that is reached by presigned URLs, for instance, has gets and puts of named objects only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// Lists what is there.
+    List,
+    /// Deletes objects.
+    Delete,
+    /// Takes an object in parts.
+    Multipart,
 }
 
 /// Runs a future beside its caller where the host can, so that races are races; the answer resolves when it is done.

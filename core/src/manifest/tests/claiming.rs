@@ -61,6 +61,26 @@ fn a_log_that_lost_its_current_is_refused() {
 }
 
 #[test]
+fn without_lists_a_new_database_is_made_and_a_log_without_current_is_refused() {
+    let bench = Bench::new();
+    bench.storage.cannot_list();
+    bench.storage.next_current_puts(&[NotApplied; 64]);
+    assert!(bench.try_claim("dead", ClaimOptions::default()).is_err());
+    bench.storage.no_more_faults();
+    assert_eq!(bench.claim("alive").epoch(), 2, "the claim that died half way is helped");
+
+    let bench = Bench::new();
+    bench.storage.cannot_list();
+    block_on(async {
+        for slot in 1..=2 {
+            bench.storage.inner.write_log(slot, Bytes::from_static(b"{}")).await.unwrap();
+        }
+    });
+    let error = bench.try_claim("w", ClaimOptions::default()).err().unwrap();
+    assert!(matches!(&error, Error::Corrupt { expected, .. } if expected.contains("slot 2")), "{error}");
+}
+
+#[test]
 fn lost_answers_of_a_claim_are_settled() {
     for log in [AnswerLost, NotApplied] {
         for current in [AnswerLost, NotApplied] {

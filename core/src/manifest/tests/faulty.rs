@@ -30,6 +30,7 @@ struct Told {
     log: VecDeque<Fault>,
     current: VecDeque<Fault>,
     reads_fail: bool,
+    cannot_list: bool,
     requests: BTreeMap<&'static str, u64>,
     currents: Vec<Bytes>,
 }
@@ -60,6 +61,10 @@ impl Faulty {
 
     pub(super) fn reads_fail(&self, fail: bool) {
         self.told.lock().unwrap().reads_fail = fail;
+    }
+
+    pub(super) fn cannot_list(&self) {
+        self.told.lock().unwrap().cannot_list = true;
     }
 
     /// The requests since the last call, by kind.
@@ -199,6 +204,10 @@ impl ManifestStorage for Faulty {
 
     fn list_log<'a>(&'a self, after: u64) -> BoxFuture<'a, Result<Vec<u64>>> {
         self.count("list log");
+        if self.told.lock().unwrap().cannot_list {
+            let error = Error::Unsupported { object: self.layout().log_prefix(), what: "lists".to_owned() };
+            return Box::pin(async move { Err(error) });
+        }
         self.inner.list_log(after)
     }
 

@@ -10,25 +10,29 @@ mod roles;
 use isledb_core::write::WriterOptions;
 use isledb_core::{Db, DbOptions};
 
-use crate::{Case, Place};
+use crate::{Case, Need, Place};
 
 macro_rules! cases {
-    ($($module:ident :: $name:ident,)*) => {
-        &[$(Case { name: stringify!($name), run: |place| Box::pin($module::$name(place)) }),*]
+    ($($module:ident :: $name:ident $(($($need:ident),+))?,)*) => {
+        &[$(Case {
+            name: stringify!($name),
+            needs: &[$($(Need::$need),+)?],
+            run: |place| Box::pin($module::$name(place)),
+        }),*]
     };
 }
 
 /// The database, from the outside.
 pub const CASES: &[Case] = cases![
-    reads::prefix_without_a_database_opens_empty,
+    reads::prefix_without_a_database_opens_empty(List),
     reads::what_is_flushed_is_read,
     reads::reader_sees_a_flush_after_refresh,
     reads::scans_are_bounded_and_seek,
     reads::expired_values_are_gone,
-    reads::large_values_and_large_tables,
+    reads::large_values_and_large_tables(List),
     history::reopening_goes_on,
     history::many_flushes_and_a_snapshot,
-    history::copy_under_another_prefix_goes_on,
+    history::copy_under_another_prefix_goes_on(List),
     roles::takeover_fences_the_older_writer,
     roles::taking_turns_loses_nothing,
     roles::contenders_lose_nothing_that_was_acknowledged,

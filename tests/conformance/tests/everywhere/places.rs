@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use isledb::{DiskCache, DiskCacheOptions, StoreOptions, open_store};
+use isledb_conformance::Case;
 use isledb_core::host::{MemoryStore, ObjectStore};
 use isledb_test_servers::{BUCKET, Gateway, Kind, NoServer, Server, tool};
+
+use crate::named::Named;
 
 /// A store that the cases run on.
 pub(crate) struct Store {
@@ -17,6 +20,8 @@ enum At {
     /// Memory, in small pages, so that lists have several.
     Memory,
     Folder,
+    /// Memory, by gets and puts alone.
+    Named,
     /// A folder, read through a disk cache of the smallest size and chunk.
     Cached,
     /// A server in this process.
@@ -42,6 +47,7 @@ const WANTED: &str = "ISLEDB_TEST_STORES";
 /// What there is to run on.
 pub(crate) const STORES: &[Store] = &[
     Store { name: "memory", at: At::Memory },
+    Store { name: "named", at: At::Named },
     Store { name: "file", at: At::Folder },
     Store { name: "cached", at: At::Cached },
     Store { name: "gateway", at: At::Gateway },
@@ -56,6 +62,7 @@ pub(crate) const STORES: &[Store] = &[
 /// What a store needs to be there: kept until the last case is done.
 pub(crate) enum Ground {
     Memory,
+    Named,
     Folder(tempfile::TempDir),
     Cached(tempfile::TempDir),
     Gateway(Gateway),
@@ -82,6 +89,7 @@ impl Store {
     pub(crate) fn start(&self) -> Result<Ground, NoServer> {
         match self.at {
             At::Memory => Ok(Ground::Memory),
+            At::Named => Ok(Ground::Named),
             At::Folder => {
                 tempfile::tempdir().map(Ground::Folder).map_err(|error| NoServer::Failed(error.to_string()))
             }
@@ -100,9 +108,18 @@ impl Store {
 }
 
 impl Ground {
+    /// True if it has all that the case needs.
+    pub(crate) fn serves(&self, case: &Case) -> bool {
+        !matches!(self, Ground::Named) || case.needs.is_empty()
+    }
+
     /// Opens the store; the cases go below the prefix. A server's variables must be in the environment.
     pub(crate) fn open(&self) -> isledb_core::Result<(Arc<dyn ObjectStore>, String)> {
         let url = match self {
+            Ground::Named => {
+                let store = Named(MemoryStore::new(Arc::new(isledb::TokioHost::new())));
+                return Ok((Arc::new(store), "cases".to_owned()));
+            }
             Ground::Memory => {
                 let store = MemoryStore::new(Arc::new(isledb::TokioHost::new()));
                 return Ok((Arc::new(store.with_page_size(100)), "cases".to_owned()));
