@@ -8,7 +8,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use crate::command::{
-    batch, bench, completions, del, demo, dump, export, get, load, man, put, scan, stat, tail, verify, why,
+    batch, bench, compact, completions, del, demo, dump, export, gc, get, load, maintain, man, put, retain,
+    scan, stat, tail, verify, why,
 };
 use crate::keys::Encoding;
 use crate::progress::When;
@@ -52,6 +53,10 @@ pub(crate) enum Command {
     Why(why::Args),
     Dump(dump::Args),
     Verify(verify::Args),
+    Compact(compact::Args),
+    Retain(retain::Args),
+    Gc(gc::Args),
+    Maintain(maintain::Args),
     Bench(bench::Args),
     Demo(demo::Args),
     Completions(completions::Args),

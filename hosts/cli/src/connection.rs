@@ -7,6 +7,7 @@ use bytes::Bytes;
 use isledb::format::layout::Layout;
 use isledb::format::manifest::Current;
 use isledb::host::{Cost, Host, Meter, Metered, ObjectStore, Observer, Requests, RetryPolicy, Span};
+use isledb::maintain::{DryRun, Maintenance, MaintenanceOptions};
 use isledb::manifest::{CurrentRead, ManifestView};
 use isledb::read::{Reader, ReaderOptions};
 use isledb::tail::{TailOptions, Tailer};
@@ -190,6 +191,26 @@ impl Connection {
         let db_options = DbOptions { probe: !role.no_probe, ..self.options.clone() };
         let db = Db::open(store, host, self.layout().prefix(), db_options)?;
         Ok(db.writer(WriterOptions { takeover: !role.no_takeover, ..options }).await?)
+    }
+
+    /// Takes the maintenance role. `watch` wraps the observer of this connection, if there is one.
+    pub(crate) async fn maintenance(
+        &self,
+        probe: bool,
+        options: MaintenanceOptions,
+        watch: impl FnOnce(Option<Arc<dyn Observer>>) -> Arc<dyn Observer>,
+    ) -> Outcome<Maintenance> {
+        let Requests { store, host, .. } = self.requests().clone();
+        let observer = watch(self.options.observer.clone());
+        let db_options = DbOptions { probe, observer: Some(observer), ..self.options.clone() };
+        let db = Db::open(store, host, self.layout().prefix(), db_options)?;
+        db.maintenance(options).await.map_err(|error| self.named(error).into())
+    }
+
+    /// What a pass of maintenance would do.
+    pub(crate) async fn maintenance_dry_run(&self, options: &MaintenanceOptions) -> Outcome<DryRun> {
+        let would = Maintenance::dry_run(&self.db, options).await;
+        would.map_err(|error| self.named(error).into())
     }
 
     /// A check of the whole database.

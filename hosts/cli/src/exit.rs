@@ -64,6 +64,11 @@ impl Failure {
         Failure::new(Code::Usage, "invalid_argument", message)
     }
 
+    /// Somebody wanted the command to stop before its end.
+    pub(crate) fn interrupted() -> Failure {
+        Failure::new(Code::Interrupted, "interrupted", "interrupted")
+    }
+
     /// The same failure with another thing to do.
     pub(crate) fn advise(mut self, advice: impl Into<String>) -> Failure {
         self.advice = Some(advice.into());

@@ -19,9 +19,11 @@ mod keys;
 mod loading;
 mod output;
 mod progress;
+mod role;
 mod rows;
 mod signing;
 mod size;
+mod upkeep;
 mod writing;
 
 use std::ffi::OsString;

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use isledb::format::manifest::{Current, Role as ManifestRole};
+use isledb::format::manifest::Role as ManifestRole;
 use isledb::write::{Writer, WriterOptions};
 
 use crate::args::Role;
 use crate::command::Context;
 use crate::connection::Connection;
-use crate::duration;
-use crate::exit::{Code, Failure, Outcome};
+use crate::exit::Outcome;
 use crate::json::Line;
-use crate::output::{self, FAINT};
+use crate::output::FAINT;
+use crate::role;
 
 /// What the engine takes at most: the ages that the commit protocol relies on bound a flush.
 const FLUSH_DEADLINE_MAX: Duration = Duration::from_secs(600);
@@ -35,44 +35,12 @@ pub(crate) async fn take(
     role: &Role,
     options: WriterOptions,
 ) -> Outcome<Option<Writer>> {
-    let current = connection.current().await?;
-    announce(context, current.as_ref(), role);
     if role.dry_run {
+        role::tell(context, connection, ManifestRole::Writer).await?;
         return Ok(None);
     }
-    if role.no_takeover
-        && let Some(fence) = current.as_ref().and_then(|current| current.fence(ManifestRole::Writer))
-    {
-        return Err(Failure::new(
-            Code::Fenced,
-            "fenced",
-            format!("the writer role belongs to {} (epoch {})", fence.owner, fence.epoch),
-        )
-        .advise("nothing was written; leave out --no-takeover to take it over"));
-    }
+    role::take(context, connection, ManifestRole::Writer, role.no_takeover).await?;
     Ok(Some(connection.writer(role, options).await?))
-}
-
-/// Names the present owner on standard error.
-fn announce(context: &Context, current: Option<&Current>, role: &Role) {
-    let Some(fence) = current.and_then(|current| current.fence(ManifestRole::Writer)) else { return };
-    let claimed_at_ms = u64::try_from(fence.claimed_at.unix_ms()).unwrap_or(0);
-    if context.out.is_json() {
-        let owner = Line::new()
-            .field("role", "writer")
-            .field("owner", &fence.owner)
-            .field("epoch", fence.epoch)
-            .field("claimed_at_ms", claimed_at_ms)
-            .end();
-        output::note_json(Line::new().raw("held_by", &owner));
-    } else {
-        let taking = if role.dry_run || role.no_takeover {
-            "the writer role belongs to"
-        } else {
-            "taking the writer role from"
-        };
-        output::note(&format!("{taking} {}, claimed {}", fence.owner, duration::date_ms(claimed_at_ms)));
-    }
 }
 
 /// Flushes, waits, and says what is committed.

@@ -2,15 +2,19 @@
 
 pub(crate) mod batch;
 pub(crate) mod bench;
+pub(crate) mod compact;
 pub(crate) mod completions;
 pub(crate) mod del;
 pub(crate) mod demo;
 pub(crate) mod dump;
 pub(crate) mod export;
+pub(crate) mod gc;
 pub(crate) mod get;
 pub(crate) mod load;
+pub(crate) mod maintain;
 pub(crate) mod man;
 pub(crate) mod put;
+pub(crate) mod retain;
 pub(crate) mod scan;
 pub(crate) mod stat;
 pub(crate) mod tail;
@@ -19,7 +23,7 @@ pub(crate) mod why;
 
 use crate::args::{Command, Global};
 use crate::connection::Connection;
-use crate::exit::{Code, Failure, Outcome};
+use crate::exit::{Failure, Outcome};
 use crate::interrupt::Interrupt;
 use crate::output::Output;
 
@@ -50,11 +54,15 @@ pub(crate) async fn run(command: Command, context: &mut Context) -> Outcome {
         Command::Tail(args) => tail::run(args, context).await,
         Command::Bench(args) => bench::run(args, context).await,
         Command::Demo(args) => demo::run(args, context).await,
+        Command::Compact(args) => compact::run(args, context).await,
+        Command::Retain(args) => retain::run(args, context).await,
+        Command::Gc(args) => gc::run(args, context).await,
+        Command::Maintain(args) => maintain::run(args, context).await,
         other => {
             let interrupt = context.interrupt.clone();
             tokio::select! {
                 outcome = brief(other, context) => outcome,
-                () = interrupt.asked() => Err(Failure::new(Code::Interrupted, "interrupted", "interrupted")),
+                () = interrupt.asked() => Err(Failure::interrupted()),
             }
         }
     }
@@ -74,8 +82,14 @@ async fn brief(command: Command, context: &mut Context) -> Outcome {
         Command::Verify(args) => verify::run(args, context).await,
         Command::Completions(args) => completions::run(&args, context),
         Command::Man(args) => man::run(&args, context),
-        Command::Batch(_) | Command::Load(_) | Command::Tail(_) | Command::Bench(_) | Command::Demo(_) => {
-            Ok(())
-        }
+        Command::Batch(_)
+        | Command::Load(_)
+        | Command::Tail(_)
+        | Command::Bench(_)
+        | Command::Demo(_)
+        | Command::Compact(_)
+        | Command::Retain(_)
+        | Command::Gc(_)
+        | Command::Maintain(_) => Ok(()),
     }
 }
