@@ -24,6 +24,7 @@ use crate::read::{
 };
 use crate::signature::{SignaturePolicy, TableSigner, TableVerifier, Trust};
 use crate::tail::{TailOptions, Tailer};
+use crate::ticket::{self, TicketDraft, TicketRange};
 use crate::verify::{Verification, VerifyOptions};
 #[cfg(feature = "write")]
 use crate::write::{WeakWriter, Writer, WriterOptions};
@@ -225,6 +226,12 @@ impl Db {
     /// Errors: `InvalidArgument` for an option out of its bounds.
     pub fn verification(&self, options: VerifyOptions) -> Result<Verification> {
         Verification::new(self.0.source.clone(), options)
+    }
+
+    /// What a view ticket of the present version has to carry, with the tables that overlap `range`. Cost: as
+    /// [`ticket::draft`].
+    pub async fn ticket_draft(&self, range: &TicketRange) -> Result<TicketDraft> {
+        ticket::draft(&self.0.source, range).await
     }
 
     /// Opens a tailer on the change feed. Cost: as [`Tailer::open`].

@@ -137,6 +137,16 @@ pub enum Error {
         /// The database's `max_view_age_ms`.
         limit_ms: u64,
     },
+    /// The view ticket was used for longer than whoever signed it allowed; its objects may be gone.
+    #[error(
+        "ticket expired: it was good until {expires_at_ms} (Unix milliseconds), it is {now_ms}; ask for a new one"
+    )]
+    TicketExpired {
+        /// The ticket's `expires_at_ms`.
+        expires_at_ms: u64,
+        /// The wall clock, Unix milliseconds.
+        now_ms: u64,
+    },
     /// The change feed no longer reaches back to this cursor.
     #[error("cursor {cursor} expired: the oldest that works is {oldest}; a longer {setting} keeps more")]
     CursorExpired {
@@ -194,7 +204,9 @@ impl Error {
             Error::Unavailable { .. } | Error::Timeout { .. } | Error::Backpressure { .. } => {
                 ErrorKind::Retry
             }
-            Error::ViewExpired { .. } | Error::CursorExpired { .. } => ErrorKind::Expired,
+            Error::ViewExpired { .. } | Error::TicketExpired { .. } | Error::CursorExpired { .. } => {
+                ErrorKind::Expired
+            }
             Error::Permission { .. } => ErrorKind::Permission,
             Error::Corrupt { .. } => ErrorKind::Corrupt,
             Error::Untrusted { .. } => ErrorKind::Untrusted,

@@ -18,6 +18,7 @@ pub mod maybe;
 pub mod read;
 pub mod signature;
 pub mod tail;
+pub mod ticket;
 pub mod verify;
 #[cfg(feature = "write")]
 pub mod write;

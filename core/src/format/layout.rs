@@ -5,6 +5,32 @@ use super::ksuid::Ksuid;
 use super::manifest::is_table_id;
 use crate::error::{Error, Result};
 
+/// What an object is, by its name alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ObjectKind {
+    /// `manifest/CURRENT`.
+    Current,
+    /// The log entry of a slot.
+    Log(u64),
+    /// The state at one slot.
+    Snapshot,
+    /// A table.
+    Table,
+    /// A large value.
+    Blob,
+    /// What the capability probe writes.
+    Probe,
+    /// What maintenance remembers: anything under `manifest/gc/`.
+    Maintenance,
+}
+
+impl ObjectKind {
+    /// True for what readers get: the name is written once, or is CURRENT.
+    pub fn is_read(self) -> bool {
+        !matches!(self, ObjectKind::Probe | ObjectKind::Maintenance)
+    }
+}
+
 /// The names under one prefix. Cheap to clone beside the requests that they name.
 ///
 /// | name | what |
@@ -182,6 +208,43 @@ impl Layout {
         (self.blob(&id) == name).then_some(id)
     }
 
+    /// What a full name stands for. `None` for every name that this layout does not make, so that no other spelling of an
+    /// object (`..`, `//`, an escape) and nothing outside of the prefix has a kind.
+    pub fn kind_of(&self, name: &str) -> Option<ObjectKind> {
+        let rest = name.strip_prefix(&self.root)?;
+        if rest == "manifest/CURRENT" {
+            return Some(ObjectKind::Current);
+        }
+        if let Some(slot) = self.slot_of(name) {
+            return Some(ObjectKind::Log(slot));
+        }
+        if let Some(id) = rest.strip_prefix("manifest/snapshots/") {
+            let id = id.strip_suffix(".manifest")?;
+            return id.parse::<Ksuid>().is_ok().then_some(ObjectKind::Snapshot);
+        }
+        if self.sst_id_of(name).is_some() {
+            return Some(ObjectKind::Table);
+        }
+        if self.blob_id_of(name).is_some() {
+            return Some(ObjectKind::Blob);
+        }
+        if self.is_probe(name) {
+            return Some(ObjectKind::Probe);
+        }
+        let marks = [self.pending_marks(), self.gc_checkpoint(), self.gc_blobs(), self.gc_clock()];
+        marks.iter().any(|mark| mark == name).then_some(ObjectKind::Maintenance)
+    }
+
+    /// A full name without the prefix; `None` for a name outside of it.
+    pub fn relative<'a>(&self, name: &'a str) -> Option<&'a str> {
+        name.strip_prefix(&self.root)
+    }
+
+    /// The full name of what lies under the prefix at `relative`.
+    pub fn full(&self, relative: &str) -> String {
+        self.under(relative)
+    }
+
     fn under(&self, name: &str) -> String {
         format!("{}{name}", self.root)
     }
@@ -212,6 +275,56 @@ mod tests {
         assert_eq!(layout.sst_id_of("a/b/sstable/1.sst"), Some("1.sst"));
         assert_eq!(layout.sst_id_of("a/b/sstable/x/1.sst"), None);
         assert_eq!(Layout::new("").unwrap().current(), "manifest/CURRENT");
+    }
+
+    #[test]
+    fn names_have_one_kind_and_other_spellings_none() {
+        let layout = Layout::new("a/b").unwrap();
+        let blob = layout.blob(&BlobId::of(b"v"));
+        for (name, kind) in [
+            ("a/b/manifest/CURRENT", ObjectKind::Current),
+            ("a/b/manifest/log/00000000000000000007.json", ObjectKind::Log(7)),
+            ("a/b/manifest/snapshots/0ujsszwN8NRY24YaXiTIE2VWDTS.manifest", ObjectKind::Snapshot),
+            ("a/b/sstable/1-1-7-1.sst", ObjectKind::Table),
+            (&blob, ObjectKind::Blob),
+            ("a/b/manifest/probe/0ujsszwN8NRY24YaXiTIE2VWDTS", ObjectKind::Probe),
+            ("a/b/manifest/gc/pending-sst/pending.json", ObjectKind::Maintenance),
+            ("a/b/manifest/gc/clock", ObjectKind::Maintenance),
+        ] {
+            assert_eq!(layout.kind_of(name), Some(kind), "{name}");
+            assert_eq!(layout.full(layout.relative(name).unwrap()), name);
+        }
+        for other in [
+            "",
+            "a/b",
+            "a/b/",
+            "a/b/manifest",
+            "a/b/manifest/",
+            "a/b/manifest/current",
+            "a/b/manifest/CURRENT/",
+            "a/b/manifest/CURRENT\0",
+            "a/b//manifest/CURRENT",
+            "a/b/./manifest/CURRENT",
+            "a/b/../b/manifest/CURRENT",
+            "/a/b/manifest/CURRENT",
+            "a/bc/manifest/CURRENT",
+            "a/b%2Fmanifest/CURRENT",
+            "a/b/manifest%2fCURRENT",
+            "a/manifest/CURRENT",
+            "a/b/manifest/log/7.json",
+            "a/b/manifest/snapshots/x.manifest",
+            "a/b/manifest/snapshots/../CURRENT",
+            "a/b/sstable/",
+            "a/b/sstable/..",
+            "a/b/sstable/../manifest/CURRENT",
+            "a/b/sstable/x/y.sst",
+            "a/b/sstable/x\\y.sst",
+            "a/b/blobs/00/00.blob",
+            "a/b/elsewhere",
+        ] {
+            assert_eq!(layout.kind_of(other), None, "{other:?}");
+        }
+        assert_eq!(Layout::new("").unwrap().kind_of("manifest/CURRENT"), Some(ObjectKind::Current));
     }
 
     #[test]

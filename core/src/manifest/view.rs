@@ -8,7 +8,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 
 use super::replay::Replay;
 use super::state::State;
-use super::storage::ManifestStorage;
+use super::storage::{CurrentRead, ManifestStorage};
 use crate::error::{Error, Result};
 use crate::format::manifest::{Current, LogEntry, Snapshot};
 use crate::host::{Host, Moment, Version};
@@ -68,6 +68,21 @@ impl ManifestView {
     pub async fn load(storage: &dyn ManifestStorage, host: &dyn Host) -> Result<ManifestView> {
         let read = Read::current(storage, host, None).await?;
         read.settle_into_view(storage, host, None).await
+    }
+
+    /// The view that `read` stands for, whatever CURRENT says by now; `read_at` is the time before that GET was sent.
+    ///
+    /// Cost: one round, all at once, for a snapshot and for window entries that are not inline. Errors: `NotFound` or
+    /// `Permission` where such an object is gone: read CURRENT again.
+    pub async fn of(
+        storage: &dyn ManifestStorage,
+        read: &CurrentRead,
+        read_at: Moment,
+    ) -> Result<ManifestView> {
+        let current = Current::decode(&storage.layout().current(), &read.bytes)?;
+        let replay = replay(storage, &current, None).await?;
+        let version = Some(read.version.clone());
+        Ok(ManifestView { current: Arc::new(current), version, replay: Arc::new(replay), read_at })
     }
 
     /// Reads CURRENT again if it changed, and replays what is new.

@@ -12,6 +12,7 @@
 mod ahead;
 pub(crate) mod blob;
 mod blob_queue;
+mod blob_refs;
 pub(crate) mod cache;
 mod catch_up;
 mod coalesce;

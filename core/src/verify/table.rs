@@ -11,12 +11,12 @@ use super::progress::Progress;
 use super::sequential::Sequential;
 use crate::error::{Error, Result};
 use crate::format::blob::BlobId;
-use crate::format::blob_list::{self, BLOBS_PROPERTY, BlobList};
+use crate::format::blob_list::BLOBS_PROPERTY;
 use crate::format::bloom::{BloomContainer, TRAILER_LENGTH};
 use crate::format::manifest::SstMeta;
 use crate::format::sst::{
     Block, BlockHandle, BlockIter, Filter, FullFilter, IndexPartition, Kind, MAX_BLOCK_BYTES, PartitionAt,
-    Table, filter_hash, read_stored_block,
+    Table, filter_hash,
 };
 use crate::format::value::Value;
 use crate::read::cache::Cached;
@@ -29,9 +29,6 @@ const MAX_FINDINGS: usize = 16;
 
 /// Index partitions that are fetched at once.
 const PARTITIONS_AT_ONCE: usize = 64;
-
-/// Longest list of blobs in a table, decoded.
-const MAX_BLOB_LIST_BYTES: u64 = 64 << 20;
 
 /// What a table turned out to be.
 pub(super) struct Content {
@@ -52,23 +49,13 @@ pub(super) async fn blobs_named(
     progress: &Arc<Progress>,
 ) -> Result<Content> {
     let open = loader.table(table).await?;
-    match read_blob_list(loader, &open).await? {
+    match loader.listed_blobs(&open).await? {
         Some(blobs) => Ok(Content { findings: Vec::new(), blobs, complete: true }),
         None => {
             progress.add_total(table.meta.size);
             read_whole(loader, table, trust, progress).await
         }
     }
-}
-
-async fn read_blob_list(loader: &Loader, open: &Table) -> Result<Option<Vec<BlobId>>> {
-    let object = open.object();
-    let Some(property) = open.properties().get(BLOBS_PROPERTY) else { return Ok(None) };
-    let list = BlobList::decode(object, property, open.size())?;
-    let stored = loader.requests().get_range(object, list.stored()).await?;
-    let handle = BlockHandle { offset: list.offset, length: list.length };
-    let body = read_stored_block(object, handle, stored, open.checksum(), MAX_BLOB_LIST_BYTES)?;
-    blob_list::decode_ids(object, &list, &body).map(Some)
 }
 
 /// Reads a table whole and checks everything that is known of it.
@@ -154,7 +141,7 @@ impl<'a> Check<'a> {
         bytes: &mut Sequential<'_>,
     ) -> Result<Option<Listed>> {
         let Some(open) = self.noted(loader.table(table).await)? else { return Ok(None) };
-        let Some(listed) = self.noted(read_blob_list(loader, &open).await)? else { return Ok(None) };
+        let Some(listed) = self.noted(loader.listed_blobs(&open).await)? else { return Ok(None) };
         let Some(full) = self.noted(full_filter(loader, table, &open).await)? else { return Ok(None) };
         let Some(bloom) = self.noted(bloom(loader, self.meta, self.object).await)? else { return Ok(None) };
         let mut separator: Vec<u8> = Vec::new();

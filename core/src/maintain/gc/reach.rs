@@ -4,27 +4,19 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::format::blob::BlobId;
-use crate::format::blob_list::{self, BLOBS_PROPERTY, BlobList};
 use crate::format::bloom::{self, TRAILER_LENGTH};
 use crate::format::gc::Mark;
 use crate::format::layout::Layout;
 use crate::format::manifest::SstMeta;
-use crate::format::sst::{BlockHandle, Kind, Table, read_stored_block};
-use crate::format::value;
 use crate::host::Requests;
 use crate::read::BlockCache;
 use crate::read::cache::ObjectName;
-use crate::read::cursor::{Cursor, MAX_READ_AHEAD};
 use crate::read::fetch::{Loader, Source};
-use crate::read::merge::{At, Sorted};
-use crate::read::range::KeyRange;
 use crate::read::tables::TableRef;
 use crate::signature::Trust;
 
 /// Tails of tables that are read for their blobs are not worth keeping: this holds those that are being read.
 const CACHE_BYTES: u64 = 16 << 20;
-/// What a block of ids may add to its 32 bytes an id when it is stored.
-const MAX_LIST_OVERHEAD: u64 = 1 << 16;
 
 /// Reads which blobs tables refer to.
 pub(super) struct Reach<'a> {
@@ -81,43 +73,6 @@ impl<'a> Reach<'a> {
 
     async fn of(&self, meta: Arc<SstMeta>) -> Result<Vec<BlobId>> {
         let name = ObjectName::new(&self.layout.sst(&meta.id));
-        let at = Arc::new(TableRef { meta, name, rank: 0 });
-        let table = self.loader.table(&at).await?;
-        match table.properties().get(BLOBS_PROPERTY) {
-            Some(property) => {
-                let list = BlobList::decode(table.object(), property, table.size())?;
-                self.listed(&table, &list).await
-            }
-            None => self.scan(at).await,
-        }
-    }
-
-    async fn listed(&self, table: &Table, list: &BlobList) -> Result<Vec<BlobId>> {
-        let handle = BlockHandle { offset: list.offset, length: list.length };
-        let stored = self.requests.get_range(table.object(), list.stored()).await?;
-        let limit = list.count.saturating_mul(32).saturating_add(MAX_LIST_OVERHEAD);
-        let body = read_stored_block(table.object(), handle, stored, table.checksum(), limit)?;
-        blob_list::decode_ids(table.object(), list, &body)
-    }
-
-    async fn scan(&self, table: Arc<TableRef>) -> Result<Vec<BlobId>> {
-        let object = table.name.as_str().to_owned();
-        let everything = KeyRange { start: Default::default(), end: None };
-        let mut entries = Cursor::new(vec![table], &everything, MAX_READ_AHEAD);
-        let mut found = Vec::new();
-        loop {
-            let mut at = entries.load(&self.loader).await?;
-            while at == At::Entry {
-                if let Some(entry) = entries.entries()
-                    && entry.kind() == Kind::Set
-                {
-                    found.extend(value::blob_of(&object, entry.value_slice())?);
-                }
-                at = entries.advance()?;
-            }
-            if at == At::End {
-                return Ok(found);
-            }
-        }
+        self.loader.blobs_of(Arc::new(TableRef { meta, name, rank: 0 })).await
     }
 }
