@@ -5,7 +5,7 @@
 # usage: setup.sh [rust|servers|tables|browsers|all]...   install a part (default: all); what this machine cannot have is named and left out
 #        setup.sh where TOOL                     install one tool and print its path; status 3 and the reason where it cannot be had
 #        setup.sh folder                         print the folder
-# tools: versitygw, minio, ceph, gcs, azurite, ministack, toxiproxy, pebble_list, sst_dump, cargo-deny, chromium, firefox, puppeteer
+# tools: versitygw, minio, ceph, gcs, azurite, ministack, toxiproxy, pebble_list, sst_dump, cargo-deny, chromium, firefox, puppeteer, runtimes
 set -euo pipefail
 
 # The only place where versions stand. What is built from a folder of ours is versioned by the content of that folder.
@@ -14,6 +14,9 @@ MINIO=v0.0.0-20260212201848-7aac2a2c5b7c   # no newer tag names a version that G
 TOXIPROXY=v2.12.0   # @latest is of 2022
 AZURITE=3.35.0      # the newest for Node 20
 MINISTACK=1.5.33
+MINIFLARE=4.20260426.0   # the newest for Node 20; it brings workerd
+DENO=2.9.6
+BUN=1.4.5
 CARGO_DENY=0.20.2
 WASM_TARGET=wasm32-unknown-unknown
 
@@ -59,7 +62,7 @@ go_install() { CGO_ENABLED=0 GOBIN=$PWD go install -p 1 -ldflags '-s -w' "$1"; }
 go_build() { CGO_ENABLED=0 go build -C "$1" -p 1 -buildvcs=false -ldflags '-s -w' -o "$PWD/$2" .; }
 # npm_ci FOLDER: exactly what the lock file there says, hashes checked.
 npm_ci() { cp "$1/package.json" "$1/package-lock.json" . && npm ci --no-audit --no-fund --loglevel error; }
-npm_install() { npm install --prefix . --no-audit --no-fund --no-package-lock --loglevel error "$1"; }
+npm_install() { npm install --prefix . --no-audit --no-fund --no-package-lock --loglevel error "$@"; }
 pip_install() { python3 -m venv venv && venv/bin/pip install --quiet --disable-pip-version-check "$1"; }
 apt_install() {
   local root=()
@@ -135,6 +138,12 @@ where() {
       version=$(cat "$here/browser/package-lock.json" | sha256sum | cut -c 1-12)
       once puppeteer "$version" npm_ci "$here/browser"
       folder_of puppeteer "$version" ;;
+    runtimes)
+      # Deno, Bun and workerd (by miniflare). Their folder.
+      need npm
+      need node
+      once runtimes "$MINIFLARE-$DENO-$BUN" npm_install "miniflare@$MINIFLARE" "deno@$DENO" "bun@$BUN"
+      folder_of runtimes "$MINIFLARE-$DENO-$BUN" ;;
     ceph)
       # From Debian, a hundred MB: installed for whoever asks for it by name.
       if ! command -v radosgw >/dev/null; then

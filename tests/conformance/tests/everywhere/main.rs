@@ -7,6 +7,7 @@
 
 mod named;
 mod places;
+mod tally;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use tokio::runtime::Runtime;
 
 use places::{Ground, STORES, Store};
+use tally::Tally;
 
 /// Lists of cases, by name.
 const LISTS: &[(&str, &[Case])] = &[("store", store::CASES), ("engine", engine::CASES)];
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().unwrap();
     let runtime = Arc::new(runtime);
+    let tally = Tally::default();
     for (name, ground) in &grounds {
         let _inside = runtime.enter();
         let (store, prefix) = ground.open().unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -52,11 +55,15 @@ fn main() -> ExitCode {
                     host: Arc::new(TokioHost::new()),
                     spawn: Arc::new(spawn),
                 };
-                trials.push(trial(&runtime, name_of(list, name, case.name), *case, place));
+                let passed = tally.case_of(name);
+                trials.push(trial(&runtime, name_of(list, name, case.name), *case, place, passed));
             }
         }
     }
     let conclusion = libtest_mimic::run(&arguments, trials);
+    if arguments.filter.is_none() && !arguments.list {
+        tally.write();
+    }
     if conclusion.has_failed() {
         for (name, server) in grounds.iter().filter_map(|(name, ground)| Some((name, ground.server()?))) {
             let log = server.log();
@@ -98,10 +105,17 @@ fn wanted(arguments: &Arguments, store: &Store) -> bool {
     !arguments.list && LISTS.iter().any(named)
 }
 
-fn trial(runtime: &Arc<Runtime>, name: String, case: Case, place: Place) -> Trial {
+fn trial(
+    runtime: &Arc<Runtime>,
+    name: String,
+    case: Case,
+    place: Place,
+    passed: impl FnOnce() + Send + 'static,
+) -> Trial {
     let runtime = runtime.clone();
     Trial::test(name, move || {
         runtime.block_on((case.run)(place));
+        passed();
         Ok(())
     })
 }
