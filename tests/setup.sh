@@ -2,7 +2,7 @@
 # Installs what the tests need. Idempotent: what is there in the pinned version is left alone. Everything goes to one folder
 # outside the work tree, ${ISLEDB_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/isledb}, so a fresh clone on the same machine finds it.
 #
-# usage: setup.sh [rust|servers|tables|browsers|all]...   install a part (default: all); what this machine cannot have is named and left out
+# usage: setup.sh [rust|servers|tables|browsers|web|all]...   install a part (default: all); what this machine cannot have is named and left out
 #        setup.sh where TOOL                     install one tool and print its path; status 3 and the reason where it cannot be had
 #        setup.sh folder                         print the folder
 # tools: versitygw, minio, ceph, gcs, azurite, ministack, toxiproxy, pebble_list, sst_dump, cargo-deny, chromium, firefox, puppeteer, runtimes
@@ -183,6 +183,16 @@ rust() {
   rustup target list --toolchain "$channel" --installed | grep -qx $WASM_TARGET || rustup target add --toolchain "$channel" $WASM_TARGET
 }
 
+# What the package in hosts/web/js is built and tried with: in its own folder, where node looks for it, by its lock file.
+web() {
+  local js=$here/../hosts/web/js
+  { command -v node && command -v npm; } >/dev/null || { say "left out: web, which needs node and npm"; return; }
+  local lock=$js/package-lock.json mark=$js/node_modules/.installed
+  cmp -s "$lock" "$mark" && return
+  say "installing the npm packages of hosts/web/js"
+  npm ci --prefix "$js" --no-audit --no-fund --loglevel error >&2 && cp "$lock" "$mark"
+}
+
 s3_server() { if command -v go >/dev/null; then echo versitygw; else echo ministack; fi; }
 
 if [ $# = 0 ]; then set -- all; fi
@@ -196,7 +206,8 @@ for part in "$@"; do
     servers) install_all "$(s3_server)" gcs azurite ;;
     tables) install_all sst_dump pebble_list ;;
     browsers) install_all chromium firefox puppeteer ;;
-    all) rust; install_all azurite sst_dump chromium firefox puppeteer "$(s3_server)" pebble_list gcs ;;
+    web) web ;;
+    all) rust; web; install_all azurite sst_dump chromium firefox puppeteer "$(s3_server)" pebble_list gcs ;;
     *) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//p}' "$0" >&2; exit 2 ;;
   esac
 done

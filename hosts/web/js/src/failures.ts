@@ -1,0 +1,127 @@
+import {
+  ClosedError,
+  CorruptError,
+  ExpiredError,
+  FencedError,
+  InvalidArgumentError,
+  IsleError,
+  NotFoundError,
+  OutcomeUnknownError,
+  PermissionError,
+  TimeoutError,
+  UnavailableError,
+  UnsupportedError,
+  UntrustedError,
+} from "./errors.js";
+import { StoreError, type StoreCode } from "./store.js";
+
+/** An error of the engine, as `hosts/web/src/error.rs` makes it. */
+export interface EngineFailure {
+  kind: string;
+  message: string;
+  detail?: string;
+  object?: string;
+  offset?: number;
+  oldest?: string;
+  retry?: boolean;
+}
+
+/** Failures of requests that are kept, so that the error which a caller gets is the one that the source threw. */
+const KEPT = 64;
+
+/**
+ * The last failures of a source. The engine knows an object and a message; this knows the error that they came from, with its
+ * class and its cause.
+ */
+export class Failures {
+  #kept = new Map<string, unknown>();
+
+  /** Notes what a request for `object` threw; returns what the engine is told. */
+  note(object: string, thrown: unknown): { code: StoreCode; message: string } {
+    const code = codeOf(thrown);
+    const message = thrown instanceof Error ? thrown.message : String(thrown);
+    if (code !== "not-modified" && code !== "not-found" && code !== "precondition") {
+      const key = keyOf(object, message);
+      this.#kept.delete(key);
+      this.#kept.set(key, thrown);
+      for (const oldest of this.#kept.keys()) {
+        if (this.#kept.size <= KEPT) break;
+        this.#kept.delete(oldest);
+      }
+    }
+    return { code, message };
+  }
+
+  /** The error for the caller. */
+  error(raw: unknown): Error {
+    if (!isEngineFailure(raw)) {
+      return raw instanceof Error ? raw : new IsleError(String(raw), { cause: raw });
+    }
+    const thrown = raw.object === undefined ? undefined : this.#kept.get(keyOf(raw.object, raw.detail ?? ""));
+    if (thrown instanceof IsleError) return thrown;
+    return fromEngine(raw, thrown);
+  }
+}
+
+/** The error class of what the engine says; `cause` is what the source threw. */
+export function fromEngine(raw: EngineFailure, cause?: unknown): IsleError {
+  const details = { object: raw.object, offset: raw.offset, cause };
+  switch (raw.kind) {
+    case "NotFound":
+    case "NoDatabase":
+      return new NotFoundError(raw.message, details);
+    case "Permission":
+      return new PermissionError(raw.message, details);
+    case "Unavailable":
+    case "Backpressure":
+    case "Precondition":
+      return new UnavailableError(raw.message, details);
+    case "Timeout":
+      return new TimeoutError(raw.message, details);
+    case "Corrupt":
+      return new CorruptError(raw.message, details);
+    case "Untrusted":
+      return new UntrustedError(raw.message, details);
+    case "Unsupported":
+      return new UnsupportedError(raw.message, details);
+    case "InvalidArgument":
+      return new InvalidArgumentError(raw.message, details);
+    case "Fenced":
+      return new FencedError(raw.message, details);
+    case "OutcomeUnknown":
+      return new OutcomeUnknownError(raw.message, { ...details, retry: raw.retry });
+    case "ViewExpired":
+    case "CursorExpired":
+    case "TicketExpired":
+      return new ExpiredError(raw.message, { ...details, oldest: raw.oldest });
+    case "Closed":
+      return new ClosedError(raw.message, details);
+    default:
+      return new IsleError(raw.message, details);
+  }
+}
+
+export function isEngineFailure(raw: unknown): raw is EngineFailure {
+  return typeof raw === "object" && raw !== null && "kind" in raw && !(raw instanceof Error);
+}
+
+/** What the engine is told of something that a source threw. */
+function codeOf(thrown: unknown): StoreCode {
+  if (thrown instanceof IsleError) return (thrown.constructor as typeof IsleError).storeCode;
+  if (thrown instanceof StoreError) return thrown.code;
+  // A store from another copy of this package, or a plain object with a code.
+  const code = (thrown as { code?: unknown } | null)?.code;
+  return typeof code === "string" && CODES.has(code) ? (code as StoreCode) : "unavailable";
+}
+
+const CODES = new Set<string>([
+  "not-found",
+  "precondition",
+  "not-modified",
+  "permission",
+  "unavailable",
+  "corrupt",
+  "unsupported",
+] satisfies StoreCode[]);
+
+const keyOf = (object: string, message: string) => `${object}\n${message}`;
