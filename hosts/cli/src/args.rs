@@ -8,8 +8,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use crate::command::{
-    batch, bench, compact, completions, del, demo, dump, export, gc, get, load, maintain, man, put, retain,
-    scan, stat, tail, verify, why,
+    batch, bench, compact, completions, del, demo, dump, export, gc, get, inspect, load, maintain, man, put,
+    retain, scan, serve, sign, stat, tail, verify, why,
 };
 use crate::keys::Encoding;
 use crate::progress::When;
@@ -33,8 +33,8 @@ their own names, from the file of --config; the command line wins, then the vari
 
 Exit codes: 0 done, 1 the key or the database is not there or a check found something, 2 wrong
 call, 3 store not reached or out of time, 4 fenced by another owner, 5 corrupt, missing
-or untrusted object, 6 unsupported, 7 no permission, 8 outcome unknown, 9 expired view or
-cursor, 130 interrupted before the end.
+or untrusted object, 6 unsupported, 7 no permission, 8 outcome unknown, 9 expired view,
+cursor or ticket, 130 interrupted before the end.
 
 `isledb help COMMAND` says more, with examples.";
 
@@ -57,6 +57,9 @@ pub(crate) enum Command {
     Retain(retain::Args),
     Gc(gc::Args),
     Maintain(maintain::Args),
+    Sign(sign::Args),
+    Serve(serve::Args),
+    Inspect(inspect::Args),
     Bench(bench::Args),
     Demo(demo::Args),
     Completions(completions::Args),

@@ -11,9 +11,10 @@ use isledb::maintain::{DryRun, Maintenance, MaintenanceOptions};
 use isledb::manifest::{CurrentRead, ManifestView};
 use isledb::read::{Reader, ReaderOptions};
 use isledb::tail::{TailOptions, Tailer};
+use isledb::ticket::{TicketDraft, TicketRange};
 use isledb::verify::{Verification, VerifyOptions};
 use isledb::write::{Writer, WriterOptions};
-use isledb::{Db, DbOptions, DiskCache, DiskCacheCounters, DiskCacheOptions, Error, Provider};
+use isledb::{Db, DbOptions, DiskCache, DiskCacheCounters, DiskCacheOptions, Error, Presigner, Provider};
 
 use crate::args::{Global, Role};
 use crate::as_of::FixedManifest;
@@ -63,6 +64,7 @@ pub(crate) struct Connection {
     url: String,
     metering: Metering,
     options: DbOptions,
+    presigner: Option<Presigner>,
     db: Db,
 }
 
@@ -86,7 +88,7 @@ impl Connection {
         if global.metrics_addr.is_some() {
             exporter::sample(&db, metering.meter.clone());
         }
-        Ok(Connection { url: url.to_owned(), metering, options, db })
+        Ok(Connection { url: url.to_owned(), metering, options, presigner: place.presigner, db })
     }
 
     /// The database `name` below this one's prefix, in the same store, with caches of its own.
@@ -106,7 +108,9 @@ impl Connection {
     fn with_prefix(&self, prefix: &str, url: String) -> Outcome<Connection> {
         let Requests { store, host, .. } = self.requests().clone();
         let db = Db::open(store, host, prefix, self.options.clone())?;
-        Ok(Connection { url, metering: self.metering.clone(), options: self.options.clone(), db })
+        let (metering, options, presigner) =
+            (self.metering.clone(), self.options.clone(), self.presigner.clone());
+        Ok(Connection { url, metering, options, presigner, db })
     }
 
     pub(crate) fn url(&self) -> &str {
@@ -211,6 +215,16 @@ impl Connection {
     pub(crate) async fn maintenance_dry_run(&self, options: &MaintenanceOptions) -> Outcome<DryRun> {
         let would = Maintenance::dry_run(&self.db, options).await;
         would.map_err(|error| self.named(error).into())
+    }
+
+    /// What signs URLs of the store's objects, where there is a service that would honour them.
+    pub(crate) fn presigner(&self) -> Option<&Presigner> {
+        self.presigner.as_ref()
+    }
+
+    /// What a view ticket of the present version has to carry.
+    pub(crate) async fn ticket_draft(&self, range: &TicketRange) -> Result<TicketDraft, Error> {
+        self.db.ticket_draft(range).await.map_err(|error| self.named(error))
     }
 
     /// A check of the whole database.

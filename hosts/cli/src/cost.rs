@@ -55,6 +55,7 @@ pub(crate) fn text(cost: &Cost, provider: Provider, cache: Option<&DiskCacheCoun
         Provider::Azure => "Azure",
         Provider::Folder => "a folder",
         Provider::Memory => "memory",
+        Provider::Ticket => "a ticket",
         _ => "this store",
     };
     let cache = match cache {

@@ -261,6 +261,12 @@ fn told(error: &Error) -> (Code, &'static str, String, Option<&'static str>) {
             ),
             Some("start again; `export --start` goes on behind the last key"),
         ),
+        Error::TicketExpired { expires_at_ms, .. } => (
+            Code::Expired,
+            "ticket_expired",
+            format!("the ticket was good until {}", crate::duration::date_ms(*expires_at_ms)),
+            Some("ask whoever signed it for a new one"),
+        ),
         Error::CursorExpired { cursor, oldest, .. } => (
             Code::Expired,
             "cursor_expired",
@@ -325,6 +331,7 @@ mod tests {
                 8,
             ),
             (Error::ViewExpired { age_ms: 2, limit_ms: 1 }, 9),
+            (Error::TicketExpired { expires_at_ms: 1, now_ms: 2 }, 9),
             (Error::CursorExpired { cursor: object(), oldest: object(), setting: "change_retention" }, 9),
         ];
         for (error, code) in cases {

@@ -21,6 +21,7 @@ mod output;
 mod progress;
 mod role;
 mod rows;
+mod signer;
 mod signing;
 mod size;
 mod upkeep;

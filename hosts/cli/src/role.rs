@@ -1,5 +1,6 @@
 //! Taking a role from whoever holds it.
 
+use isledb::Provider;
 use isledb::format::manifest::{Current, Role};
 
 use crate::command::Context;
@@ -11,6 +12,11 @@ use crate::output;
 
 /// Says on standard error who holds `role`, before it is taken; with `keep` it is refused then.
 pub(crate) async fn take(context: &Context, connection: &Connection, role: Role, keep: bool) -> Outcome {
+    if connection.metering().provider() == Provider::Ticket {
+        return Err(Failure::new(Code::Unsupported, "unsupported", "a view ticket is for reading")
+            .at(connection.url())
+            .advise("give the database's own URL"));
+    }
     let current = connection.current().await?;
     let words = if keep { "the {} role belongs to" } else { "taking the {} role from" };
     announce(context, current.as_ref(), role, words);

@@ -53,10 +53,12 @@ pub mod keys;
 mod metrics;
 mod observed;
 mod positioned;
+mod presign;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod tokio_host;
 mod url;
+mod view_ticket;
 
 pub use self::metrics::Metrics;
 pub use background::{BackgroundRefresh, BackgroundWriter};
@@ -66,10 +68,12 @@ pub use disk_cache::{CachedStore, DiskCache, DiskCacheCounters, DiskCacheOptions
 pub use file::FileStore;
 pub use isledb_core::*;
 pub use observed::Observed;
+pub use presign::{PresignedMethod, Presigner};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteFile, SqliteManifest, SqliteMarks};
 pub use tokio_host::TokioHost;
 pub use url::{OpenedStore, Provider, StoreOptions, open_store};
+pub use view_ticket::{TicketStore, read_ticket};
 
 use std::sync::Arc;
 

@@ -10,12 +10,15 @@ pub(crate) mod dump;
 pub(crate) mod export;
 pub(crate) mod gc;
 pub(crate) mod get;
+pub(crate) mod inspect;
 pub(crate) mod load;
 pub(crate) mod maintain;
 pub(crate) mod man;
 pub(crate) mod put;
 pub(crate) mod retain;
 pub(crate) mod scan;
+pub(crate) mod serve;
+pub(crate) mod sign;
 pub(crate) mod stat;
 pub(crate) mod tail;
 pub(crate) mod verify;
@@ -58,6 +61,8 @@ pub(crate) async fn run(command: Command, context: &mut Context) -> Outcome {
         Command::Retain(args) => retain::run(args, context).await,
         Command::Gc(args) => gc::run(args, context).await,
         Command::Maintain(args) => maintain::run(args, context).await,
+        Command::Serve(args) => serve::run(args, context).await,
+        Command::Inspect(args) => inspect::run(args, context).await,
         other => {
             let interrupt = context.interrupt.clone();
             tokio::select! {
@@ -80,6 +85,7 @@ async fn brief(command: Command, context: &mut Context) -> Outcome {
         Command::Dump(args) => dump::run(args, context).await,
         Command::Why(args) => why::run(args, context).await,
         Command::Verify(args) => verify::run(args, context).await,
+        Command::Sign(args) => sign::run(args, context).await,
         Command::Completions(args) => completions::run(&args, context),
         Command::Man(args) => man::run(&args, context),
         Command::Batch(_)
@@ -90,6 +96,8 @@ async fn brief(command: Command, context: &mut Context) -> Outcome {
         | Command::Compact(_)
         | Command::Retain(_)
         | Command::Gc(_)
-        | Command::Maintain(_) => Ok(()),
+        | Command::Maintain(_)
+        | Command::Serve(_)
+        | Command::Inspect(_) => Ok(()),
     }
 }

@@ -11,3 +11,14 @@ mod store;
 mod translate;
 
 pub use store::CloudStore;
+pub(crate) use store::install_tls;
+
+/// The decision that an answer of a store leaves, which is neither a success nor a 304, 404, 409 or 412.
+pub(crate) fn refused(key: &str, status: u16, region: Option<String>, body: &str) -> isledb_core::Error {
+    refusal::Refusal::new(status, region, body.to_owned()).to_error(key)
+}
+
+/// What an error of `object_store` says, in one short line.
+pub(crate) fn message(error: &object_store::Error) -> String {
+    translate::summary(&translate::chain(error))
+}

@@ -27,6 +27,10 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
+    pub(super) fn new(status: u16, region: Option<String>, body: String) -> Refusal {
+        Refusal { status, region, body }
+    }
+
     /// The decision that it leaves to the caller.
     pub(super) fn to_error(&self, key: &str) -> Error {
         let object = key.to_owned();

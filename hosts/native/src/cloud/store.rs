@@ -16,6 +16,7 @@ use object_store::azure::MicrosoftAzureBuilder;
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::list::{PaginatedListOptions, PaginatedListStore};
 use object_store::path::Path;
+use object_store::signer::Signer;
 use object_store::{
     ClientOptions, GetRange, ObjectStoreExt, PutMode, PutMultipartOptions, PutPayload, RetryConfig,
     UpdateVersion,
@@ -25,6 +26,7 @@ use super::etag::EtagStyle;
 use super::parts::PartRetry;
 use super::refusal::RefusalConnector;
 use super::translate::{Request, translate};
+use crate::Presigner;
 
 /// Keys in one delete request: what S3 takes.
 const MAX_DELETE: usize = 1000;
@@ -41,8 +43,8 @@ pub struct CloudStore {
     listing_hides_prefix: bool,
 }
 
-trait Client: object_store::ObjectStore + PaginatedListStore {}
-impl<T: object_store::ObjectStore + PaginatedListStore> Client for T {}
+trait Client: object_store::ObjectStore + PaginatedListStore + Signer {}
+impl<T: object_store::ObjectStore + PaginatedListStore + Signer> Client for T {}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Versions {
@@ -125,6 +127,11 @@ impl CloudStore {
             .with_connect_timeout(Duration::from_secs(5))
             .with_read_timeout(Duration::from_secs(60))
             .with_timeout(Duration::from_secs(15 * 60))
+    }
+
+    /// What signs URLs of this store's objects. No request.
+    pub fn presigner(&self) -> Presigner {
+        Presigner::new(self.client.clone())
     }
 
     fn etag(&self, version: &Version) -> String {
@@ -452,6 +459,6 @@ fn no_retries() -> RetryConfig {
 }
 
 /// TLS by ring, unless the process has chosen a provider already.
-fn install_tls() {
+pub(crate) fn install_tls() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }

@@ -90,7 +90,7 @@ fn names_missing_bucket(error: &object_store::Error) -> bool {
 }
 
 /// The message of an error and of its causes, each once.
-fn chain(error: &dyn StdError) -> String {
+pub(super) fn chain(error: &dyn StdError) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {

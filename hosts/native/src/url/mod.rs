@@ -12,7 +12,7 @@ use std::sync::Arc;
 use isledb_core::host::{MemoryStore, ObjectStore, PriceList};
 use isledb_core::{Error, Result};
 
-use crate::{DiskCacheOptions, TokioHost};
+use crate::{CloudStore, DiskCacheOptions, Presigner, TicketStore, TokioHost, read_ticket};
 use variables::Variables;
 
 /// What a URL alone does not say. Everything that is left out comes from the provider's usual environment variables.
@@ -47,6 +47,8 @@ pub enum Provider {
     Folder,
     /// The memory of this process.
     Memory,
+    /// Whoever signed a view ticket.
+    Ticket,
 }
 
 impl Provider {
@@ -56,7 +58,7 @@ impl Provider {
             Provider::S3 => PriceList::S3,
             Provider::Gcs => PriceList::GCS,
             Provider::Azure => PriceList::AZURE,
-            Provider::Folder | Provider::Memory => PriceList::LOCAL,
+            Provider::Folder | Provider::Memory | Provider::Ticket => PriceList::LOCAL,
         }
     }
 }
@@ -73,6 +75,8 @@ pub struct OpenedStore {
     /// What tells the store from all others, on this machine and over time: service and bucket, or the folder. For caches, not
     /// for people. `None` for memory, which is another store every time.
     pub address: Option<String>,
+    /// Signs URLs of its objects. `None` for a folder, memory and a ticket, which have no service that would honour them.
+    pub presigner: Option<Presigner>,
 }
 
 impl std::fmt::Debug for OpenedStore {
@@ -94,9 +98,10 @@ impl std::fmt::Debug for OpenedStore {
 /// | `az://container/prefix` | Azure. `AZURE_STORAGE_ACCOUNT_NAME`, `AZURE_STORAGE_ACCOUNT_KEY`, `AZURE_STORAGE_CONNECTION_STRING` and the other `AZURE_*` variables; `AZURITE_BLOB_STORAGE_URL` for an emulator |
 /// | `file:///dir/name`, `./dir/name`, `/dir/name` | a folder; the last name is the prefix in the folder above it |
 /// | `memory:` | this process, until the store is dropped |
+/// | `ticket:FILE` | the one version of a view ticket, to read; see [`TicketStore`](crate::TicketStore). The file is read at once |
 ///
 /// Errors: `InvalidArgument` for a URL that names no store, plain HTTP that was not permitted, and settings that do not
-/// fit together.
+/// fit together; those of [`read_ticket`](crate::read_ticket).
 pub fn open_store(url: &str, options: &StoreOptions) -> Result<OpenedStore> {
     open_with(url, options, &Variables::of_process())
 }
@@ -104,41 +109,49 @@ pub fn open_store(url: &str, options: &StoreOptions) -> Result<OpenedStore> {
 fn open_with(url: &str, options: &StoreOptions, variables: &Variables) -> Result<OpenedStore> {
     if url == "memory:" || url == "memory://" {
         let store = Arc::new(MemoryStore::new(Arc::new(TokioHost::new())));
-        return Ok(OpenedStore { store, prefix: String::new(), provider: Provider::Memory, address: None });
+        let prefix = String::new();
+        return Ok(OpenedStore { store, prefix, provider: Provider::Memory, address: None, presigner: None });
+    }
+    if let Some(file) = url.strip_prefix("ticket:") {
+        let store = Arc::new(TicketStore::new(read_ticket(file)?, options.allow_http)?);
+        let prefix = store.ticket().prefix.clone();
+        return Ok(OpenedStore { store, prefix, provider: Provider::Ticket, address: None, presigner: None });
     }
     let (scheme, rest) = match url.split_once("://") {
         Some((scheme, rest)) => (scheme, rest),
         None => ("", url),
     };
-    let (store, prefix, provider, address): (Arc<dyn ObjectStore>, _, _, _) = match scheme {
+    let (cloud, prefix, provider, address): (CloudStore, _, _, _) = match scheme {
         "s3" => {
             let (bucket, prefix) = bucket_and_prefix(url, rest)?;
             let (store, address) = s3::open(bucket, options, variables)?;
-            (Arc::new(store), prefix, Provider::S3, address)
+            (store, prefix, Provider::S3, address)
         }
         "gs" => {
             let (bucket, prefix) = bucket_and_prefix(url, rest)?;
             let (store, address) = gcs::open(bucket, options, variables)?;
-            (Arc::new(store), prefix, Provider::Gcs, address)
+            (store, prefix, Provider::Gcs, address)
         }
         "az" => {
             let (container, prefix) = bucket_and_prefix(url, rest)?;
             let (store, address) = azure::open(container, options, variables)?;
-            (Arc::new(store), prefix, Provider::Azure, address)
+            (store, prefix, Provider::Azure, address)
         }
         "file" | "" => {
             let (store, prefix) = folder::open(url, rest, scheme == "file")?;
-            let address = format!("file {}", store.root().display());
-            (Arc::new(store), prefix, Provider::Folder, address)
+            let address = Some(format!("file {}", store.root().display()));
+            let (store, provider) = (Arc::new(store), Provider::Folder);
+            return Ok(OpenedStore { store, prefix, provider, address, presigner: None });
         }
         other => {
             return Err(invalid(
                 url,
-                &format!("no store is named {other}://; there are s3, gs, az, file and memory:"),
+                &format!("no store is named {other}://; there are s3, gs, az, file, memory: and ticket:"),
             ));
         }
     };
-    Ok(OpenedStore { store, prefix, provider, address: Some(address) })
+    let (presigner, address) = (Some(cloud.presigner()), Some(address));
+    Ok(OpenedStore { store: Arc::new(cloud), prefix, provider, address, presigner })
 }
 
 /// `bucket/some/prefix/` to `bucket` and `some/prefix`.

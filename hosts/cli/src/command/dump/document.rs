@@ -25,7 +25,7 @@ pub(super) fn show(object: &str, kind: &Kind, bytes: &Bytes, context: &mut Conte
         Kind::Checkpoint => ("gc_checkpoint", checkpoint(&GcCheckpoint::decode(object, bytes)?)),
         Kind::DoomedBlobs => ("doomed_blobs", doomed(&DoomedBlobs::decode(object, bytes)?)),
         // The caller keeps these for itself.
-        Kind::Table | Kind::Blob(_) | Kind::Cursor => return Ok(()),
+        Kind::Table | Kind::Blob(_) | Kind::Cursor | Kind::Ticket => return Ok(()),
     };
     let sealed = bytes.windows(10).rev().take(24).any(|window| window == b",\"crc32c\":");
     let out = &mut context.out;

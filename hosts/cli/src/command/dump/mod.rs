@@ -3,6 +3,7 @@
 mod document;
 mod object;
 mod table;
+mod ticket;
 
 use std::sync::Arc;
 
@@ -30,7 +31,8 @@ Examples:
   isledb dump ./db CURRENT
   isledb dump s3://bucket/db 17
   isledb dump ./db 1-1-7-1776247921123456789.sst --entries --json
-  isledb dump ./db/sstable/1-1-7-1776247921123456789.sst --blocks"
+  isledb dump ./db/sstable/1-1-7-1776247921123456789.sst --blocks
+  isledb dump view.json                        # a view ticket of `isledb sign`"
 )]
 pub(crate) struct Args {
     /// The database; or a local file, if nothing follows
@@ -98,6 +100,7 @@ pub(crate) async fn run(args: Args, context: &mut Context) -> Outcome {
         Kind::Table => table::show(&Arc::from(name), bytes, part, context),
         Kind::Blob(id) => blob(&name, id, &bytes, context),
         Kind::Cursor => cursor(&name, &bytes, context),
+        Kind::Ticket => ticket::show(&name, &bytes, context),
         kind => document::show(&name, &kind, &bytes, context),
     }
 }

@@ -23,6 +23,7 @@ pub(crate) enum Kind {
     Checkpoint,
     DoomedBlobs,
     Cursor,
+    Ticket,
 }
 
 /// The full name of what the user calls `text`.
@@ -78,6 +79,7 @@ pub(crate) fn kind_of_content(bytes: &[u8]) -> Option<Kind> {
     if let Ok(serde_json::Value::Object(fields)) = serde_json::from_slice(bytes) {
         let has = |name: &str| fields.contains_key(name);
         return match () {
+            () if has("isledb_ticket") => Some(Kind::Ticket),
             () if has("op") && has("seq") => fields.get("seq").and_then(|seq| seq.as_u64()).map(Kind::Log),
             () if has("next_seq") => Some(Kind::Current),
             () if has("log_seq") => Some(Kind::Snapshot),
@@ -129,6 +131,7 @@ mod tests {
         assert_eq!(kind("x/17.txt"), None);
         assert_eq!(kind_of_content(br#"{"snapshot":"","next_seq":0,"next_epoch":1}"#), Some(Kind::Current));
         assert_eq!(kind_of_content(br#"{"id":"x","seq":4,"op":"checkpoint"}"#), Some(Kind::Log(4)));
+        assert_eq!(kind_of_content(br#"{"isledb_ticket":1}"#), Some(Kind::Ticket));
         assert_eq!(kind_of_content(b"hello"), None);
     }
 }
