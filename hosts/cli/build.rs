@@ -22,7 +22,7 @@ fn main() -> std::io::Result<()> {
         collect(&www, &www, &mut files)?;
     }
     files.sort();
-    if !files.iter().any(|(name, _)| name == "isledb/isledb.js") {
+    if !files.iter().any(|(name, _)| name.starts_with("isledb/")) {
         println!(
             "cargo::warning=the inspector's package is not built (www/build.sh): `isledb inspect` will say so"
         );

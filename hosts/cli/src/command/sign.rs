@@ -15,6 +15,7 @@ use crate::exit::{Code, Failure, Outcome};
 use crate::json::Line;
 use crate::keys::Encoding;
 use crate::output;
+use crate::signer::etag_of_store;
 
 /// Make a view ticket: one version of a database, to read without credentials
 #[derive(Debug, Flags)]
@@ -125,7 +126,7 @@ fn checked_signer(address: String) -> Outcome<String> {
 
 /// How long the ticket is to be good for, from when CURRENT was read. Never longer than the view.
 fn ttl_ms(asked: Option<Duration>, draft: &TicketDraft) -> Outcome<u64> {
-    let allowed_ms = draft.max_view_age_ms();
+    let allowed_ms = draft.max_view_age_ms().min(ticket::MAX_TTL_MS);
     let Some(asked) = asked else { return Ok(DEFAULT_TTL_MS.min(allowed_ms)) };
     let asked_ms = u64::try_from(asked.as_millis()).unwrap_or(u64::MAX);
     if asked_ms <= allowed_ms {
@@ -142,7 +143,7 @@ fn ttl_ms(asked: Option<Duration>, draft: &TicketDraft) -> Outcome<u64> {
 }
 
 /// The ticket with a URL for each of its objects. `follow`: the name of CURRENT, and the address of a signer.
-pub(crate) async fn signed(
+async fn signed(
     draft: TicketDraft,
     presigner: &Presigner,
     ttl_ms: u64,
@@ -153,7 +154,7 @@ pub(crate) async fn signed(
     // To the next second: URLs count in whole ones. It is the ticket that ends it to the millisecond.
     let left = Duration::from_secs(expires_at_ms.saturating_sub(now_ms).div_ceil(1000).max(1));
     let left = left.min(*Presigner::TTL.end());
-    let mut urls = presigner.urls(PresignedMethod::Get, draft.keys(), left).await?;
+    let urls = presigner.urls(PresignedMethod::Get, draft.keys(), left).await?;
     let follow = match follow {
         None => None,
         Some((current, signer)) => {
@@ -162,8 +163,9 @@ pub(crate) async fn signed(
             Some(Follow { current, signer })
         }
     };
-    urls.shrink_to_fit();
-    Ok(draft.ticket(now_ms.min(expires_at_ms), expires_at_ms, urls, follow)?)
+    let mut ticket = draft.ticket(now_ms.min(expires_at_ms), expires_at_ms, urls, follow)?;
+    ticket.current.version = etag_of_store(&ticket.current.version).to_owned();
+    Ok(ticket)
 }
 
 /// A file that appears whole, and that nobody else may read.

@@ -9,6 +9,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use isledb::format::layout::ObjectKind;
+use isledb::host::Version;
 use isledb::ticket::{self, Follow, TicketRange};
 use isledb::{Error, PresignedMethod, Presigner};
 use serde::Deserialize;
@@ -130,7 +131,7 @@ pub(super) async fn ticket(
         }
         error => Refusal::of(&error),
     })?;
-    let allowed_ms = draft.max_view_age_ms();
+    let allowed_ms = draft.max_view_age_ms().min(ticket::MAX_TTL_MS);
     let ttl_ms = ttl_ms.unwrap_or_else(|| TICKET_TTL_MS.min(allowed_ms));
     if ttl_ms == 0 || ttl_ms > allowed_ms {
         let what = format!("ttl_ms {ttl_ms}: a view of this database may be used for {allowed_ms}");
@@ -145,7 +146,14 @@ pub(super) async fn ticket(
     let mut urls = database.urls(&signer.links, &signer.public_url, get, &keys, now_ms, left).await?;
     let follow = urls.pop().map(|current| Follow { current, signer: signer.public_url.clone() });
     let made = draft.ticket(now_ms.min(expires_at_ms), expires_at_ms, urls, follow);
-    let made = made.and_then(|ticket| Ok((ticket.objects.len(), ticket::encode(&ticket)?)));
+    let made = made.and_then(|mut ticket| {
+        // As the URL of CURRENT will say it: who follows asks whether it is still the same.
+        ticket.current.version = match database.presigner() {
+            Some(_) => object::etag_of_store(&ticket.current.version).to_owned(),
+            None => object::etag(&Version::new(ticket.current.version.as_str())),
+        };
+        Ok((ticket.objects.len(), ticket::encode(&ticket)?))
+    });
     let (objects, text) = made.map_err(|error| Refusal::of(&error))?;
     tracing::info!(token, ?prefix, objects, "made a ticket");
     Ok(json(text))

@@ -15,7 +15,7 @@ mod server;
 pub(crate) use access::Access;
 pub(crate) use databases::Databases;
 pub(crate) use link::Links;
-pub(crate) use object::get as get_object;
+pub(crate) use object::{etag_of_store, get as get_object};
 pub(crate) use refusal::{Refusal, log};
 pub(crate) use server::{Origins, listen, router, run};
 

@@ -129,12 +129,17 @@ fn asked(text: &str) -> Option<(u64, Option<u64>)> {
 }
 
 /// A version as an ETag: what is one already stays as it is, anything else is put into one that can be read back.
-fn etag(version: &Version) -> String {
+pub(super) fn etag(version: &Version) -> String {
     let text = version.as_str();
     match plain(text) {
         Some(inside) if !inside.starts_with(ENCODED) => text.to_owned(),
         _ => format!("\"{ENCODED}{}\"", hex::encode(text)),
     }
+}
+
+/// The ETag by which a store's own URLs know a version: Google's carries a generation in front.
+pub(crate) fn etag_of_store(version: &str) -> &str {
+    version.split_once(' ').map_or(version, |(_, etag)| etag)
 }
 
 /// The version behind an ETag; `None` for a list, a star, or what no ETag is.
@@ -197,6 +202,13 @@ mod tests {
         }
         for none in ["", "*", "W/\"a\"", "\"a\", \"b\"", "\"x-zz\""] {
             assert_eq!(version(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn a_generation_is_no_part_of_an_etag() {
+        for version in ["\"abc\"", "17 \"abc\""] {
+            assert_eq!(etag_of_store(version), "\"abc\"");
         }
     }
 

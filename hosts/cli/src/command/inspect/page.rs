@@ -19,8 +19,8 @@ static EMBEDDED: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/page.rs"
 #[cfg(not(feature = "inspector"))]
 static EMBEDDED: &[(&str, &[u8])] = &[];
 
-/// Without this file the page can read nothing.
-const PACKAGE: &str = "isledb/isledb.js";
+/// The page's folder for the package that reads databases. It is built, so it may not be there.
+const PACKAGE: &str = "isledb/";
 
 /// Scripts of this server alone, and no page around this one. Buckets may be anywhere, since the page opens tickets and other
 /// URLs too.
@@ -43,16 +43,18 @@ impl Page {
             Err(Failure::new(Code::Unsupported, "unsupported", what).advise(advice))
         };
         match folder {
-            Some(folder) if !folder.join(PACKAGE).is_file() => missing(
-                format!("{} is not the built page of the inspector", folder.display()),
-                "run www/build.sh first",
-            ),
+            Some(folder) if !folder.join("index.html").is_file() || !folder.join(PACKAGE).is_dir() => {
+                missing(
+                    format!("{} is not the built page of the inspector", folder.display()),
+                    "run www/build.sh first",
+                )
+            }
             Some(folder) => Ok(Page::Folder(folder)),
             None if !cfg!(feature = "inspector") => missing(
                 "this isledb was built without the inspector".to_owned(),
                 "build it with `--features inspector`, or give the page's folder with --www",
             ),
-            None if !EMBEDDED.iter().any(|(name, _)| *name == PACKAGE) => missing(
+            None if !EMBEDDED.iter().any(|(name, _)| name.starts_with(PACKAGE)) => missing(
                 "this isledb was built before the inspector's package was".to_owned(),
                 "run www/build.sh, then build it again",
             ),
