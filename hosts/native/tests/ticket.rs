@@ -17,15 +17,16 @@ use isledb::{
 };
 use isledb_test_servers::{BUCKET, Kind, NoServer, Server, in_ci};
 use object_store::aws::AmazonS3Builder;
+use object_store::azure::MicrosoftAzureBuilder;
 
-fn server() -> Option<Server> {
-    match Server::start(Kind::Versitygw) {
+fn server(kind: Kind) -> Option<Server> {
+    match Server::start(kind) {
         Ok(server) => Some(server),
         Err(NoServer::Cannot(reason)) if !in_ci() => {
-            eprintln!("skipped: versitygw is not on this machine: {reason}");
+            eprintln!("skipped: {kind:?} is not on this machine: {reason}");
             None
         }
-        Err(missing) => panic!("versitygw: {missing}"),
+        Err(missing) => panic!("{kind:?}: {missing}"),
     }
 }
 
@@ -87,7 +88,7 @@ const FIXTURES: [&str; 6] =
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fixtures_and_our_own_read_through_presigned_urls() {
-    let Some(server) = server() else { return };
+    let Some(server) = server(Kind::Versitygw) else { return };
     let presigner = cloud(&server).presigner();
     let store: Arc<dyn ObjectStore> = Arc::new(cloud(&server));
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/buckets");
@@ -165,6 +166,28 @@ async fn fixtures_and_our_own_read_through_presigned_urls() {
         open_store("ticket:/no/such/file", &Default::default()),
         Err(Error::InvalidArgument { .. })
     ));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn azure_reads_through_shared_access_signatures() {
+    let Some(server) = server(Kind::Azurite) else { return };
+    let builder = MicrosoftAzureBuilder::new()
+        .with_client_options(CloudStore::client_options())
+        .with_allow_http(true)
+        .with_endpoint(server.variable("AZURE_STORAGE_ENDPOINT").to_owned())
+        .with_account(server.variable("AZURE_STORAGE_ACCOUNT_NAME"))
+        .with_access_key(server.variable("AZURE_STORAGE_ACCOUNT_KEY"))
+        .with_container_name(BUCKET);
+    let store = CloudStore::azure(builder).unwrap();
+    let presigner = store.presigner();
+    let direct = db(Arc::new(store), "some/db");
+    let writer = direct.writer(WriterOptions::default()).await.unwrap();
+    writer.put(b"a", b"1").await.unwrap();
+    writer.flush().await.unwrap();
+    writer.close().await.unwrap();
+    let ticket = signed(&direct, &presigner, 60_000).await;
+    let through = db(Arc::new(TicketStore::new(ticket, false).unwrap()), "some/db");
+    assert_eq!(everything(&through).await, [(Bytes::from_static(b"a"), Bytes::from_static(b"1"))]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
