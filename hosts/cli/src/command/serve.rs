@@ -15,7 +15,7 @@ use crate::duration;
 use crate::exit::{Failure, Outcome};
 use crate::json::Line;
 use crate::output;
-use crate::signer::{self, Access, Databases, Links, Origins, Signer};
+use crate::signer::{self, Access, Databases, Limits, Links, Origins, Signer};
 
 /// Serve a signer: presigned URLs and view tickets for whoever has a token
 #[derive(Debug, Flags)]
@@ -95,7 +95,13 @@ pub(crate) async fn run(args: Args, context: &mut Context) -> Outcome {
         }
     }
     out.flush()?;
-    signer::run(listener, signer::router(Arc::new(signer), &origins), context.interrupt.clone()).await
+    signer::run(
+        listener,
+        signer::router(Arc::new(signer), &origins),
+        Limits::default(),
+        context.interrupt.clone(),
+    )
+    .await
 }
 
 /// The tokens, and the one that had to be made.

@@ -2,10 +2,12 @@
 //!
 //! `access` lets in whoever has a token, so often a second; `databases` says which names may be asked for; `api` answers; where a
 //! store has no presigned URLs of its own (a folder), `link` makes some, and `object` serves what they name; `refusal` is what
-//! everybody else gets, with a line in the log; `server` holds it all together. The protocol is in `docs/tickets.md`.
+//! everybody else gets, with a line in the log; `server` holds it all together, over
+//! `connections` that are bounded in number and in time. The protocol is in `docs/tickets.md`.
 
 mod access;
 mod api;
+mod connections;
 mod databases;
 mod link;
 mod object;
@@ -13,11 +15,12 @@ mod refusal;
 mod server;
 
 pub(crate) use access::Access;
+pub(crate) use connections::{Limits, run};
 pub(crate) use databases::Databases;
 pub(crate) use link::Links;
 pub(crate) use object::{etag_of_store, get as get_object};
 pub(crate) use refusal::{Refusal, log};
-pub(crate) use server::{Origins, listen, router, run};
+pub(crate) use server::{Origins, listen, router};
 
 use std::time::Duration;
 

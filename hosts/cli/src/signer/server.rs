@@ -1,6 +1,5 @@
 //! The service around the signer: its routes, who may call it from a page, and its end.
 
-use std::future::IntoFuture;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +15,6 @@ use tower_http::timeout::TimeoutLayer;
 use super::refusal::{Refusal, log};
 use super::{Signer, api};
 use crate::exit::{Failure, Outcome};
-use crate::interrupt::Interrupt;
 
 /// The longest call.
 const MAX_CALL_BYTES: usize = 1 << 20;
@@ -26,9 +24,6 @@ const MAX_PUT_BYTES: usize = 256 << 20;
 
 /// How long a call may take until its answer begins, its body included.
 const CALL_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// How long connections may go on when the server is to end.
-const GRACE: Duration = Duration::from_secs(5);
 
 /// How long a browser need not ask again whether it may call.
 const PREFLIGHT_AGE: Duration = Duration::from_secs(7200);
@@ -119,19 +114,4 @@ pub(crate) async fn listen(address: SocketAddr) -> Outcome<(TcpListener, SocketA
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     Ok((listener, bound))
-}
-
-/// Serves until somebody wants it to end; that is a success. Answers that are under way get a moment.
-pub(crate) async fn run(listener: TcpListener, router: Router, interrupt: Interrupt) -> Outcome {
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let asked = interrupt.clone();
-    let serving = axum::serve(listener, service).with_graceful_shutdown(async move { asked.asked().await });
-    let overdue = async {
-        interrupt.asked().await;
-        tokio::time::sleep(GRACE).await;
-    };
-    tokio::select! {
-        served = serving.into_future() => Ok(served?),
-        () = overdue => Ok(()),
-    }
 }

@@ -25,7 +25,7 @@ use crate::connection::Connection;
 use crate::exit::Outcome;
 use crate::json::Line;
 use crate::output::{self, KEY};
-use crate::signer::{self, Refusal};
+use crate::signer::{self, Limits, Refusal};
 
 /// Serve the inspector on a database, and print the link to it
 #[derive(Debug, Flags)]
@@ -87,7 +87,7 @@ pub(crate) async fn run(args: Args, context: &mut Context) -> Outcome {
     if args.open && !open(&link) {
         output::note("note: no browser could be started: open the link yourself");
     }
-    signer::run(listener, router(Arc::new(inspector)), context.interrupt.clone()).await
+    signer::run(listener, router(Arc::new(inspector)), Limits::default(), context.interrupt.clone()).await
 }
 
 fn router(inspector: Arc<Inspector>) -> Router {
