@@ -29,7 +29,10 @@ step format cargo fmt --all --check
 step wasm cargo check --locked -p isledb-core --target wasm32-unknown-unknown
 step wasm-reader cargo check --locked -p isledb-core --target wasm32-unknown-unknown --no-default-features
 step lints cargo clippy --locked --workspace --all-targets -- -D warnings
+# The half of the web host that only its own target compiles.
+step web-lints cargo clippy --locked -p isledb-web --no-deps --features full,verify --target wasm32-unknown-unknown -- -D warnings
 step install wait $installing
+step web tests/web.sh
 step tests cargo test --locked --workspace --no-fail-fast
 
 printf '\n'

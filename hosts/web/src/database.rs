@@ -51,3 +51,23 @@ impl Database {
         })
     }
 }
+
+#[cfg(feature = "full")]
+#[wasm_bindgen]
+impl Database {
+    /// Claims the writer role. Cost: as core's `Db::writer`.
+    pub fn writer(&self, options: &crate::writer::WriterOptions) -> Promise {
+        let (db, options) = (self.db.clone(), options.read());
+        promise(self.timeout_ms, None, async move {
+            Ok(crate::writer::Writer::new(db.writer(options?).await?).into())
+        })
+    }
+
+    /// Claims the maintenance role. Cost: as core's `Db::maintenance`.
+    pub fn maintenance(&self, options: &crate::maintenance::MaintenanceOptions) -> Promise {
+        let (db, options) = (self.db.clone(), options.read());
+        promise(self.timeout_ms, None, async move {
+            Ok(crate::maintenance::Maintenance::new(db.maintenance(options?).await?).into())
+        })
+    }
+}

@@ -53,6 +53,9 @@ pub(crate) fn to_js(error: &Error) -> JsValue {
             .bigint("lastSequence", *last_sequence)
             .flag("retry", *retry),
         Error::ViewExpired { .. } => record.text("kind", "ViewExpired"),
+        Error::TicketExpired { expires_at_ms, .. } => {
+            record.text("kind", "TicketExpired").number("expiresAtMs", *expires_at_ms)
+        }
         Error::CursorExpired { oldest, .. } => record.text("kind", "CursorExpired").text("oldest", oldest),
         Error::Closed { .. } => record.text("kind", "Closed"),
         // A variant that this host does not know yet is told by its words.

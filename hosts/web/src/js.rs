@@ -27,6 +27,39 @@ extern "C" {
         known: Option<&str>,
     ) -> Call;
 
+    #[cfg(feature = "full")]
+    #[wasm_bindgen(method)]
+    pub(crate) fn head(this: &Bridge, key: &str) -> Call;
+    /// `kind`: `none`, `if-absent`, or `if-match` with a version.
+    #[cfg(feature = "full")]
+    #[wasm_bindgen(method)]
+    pub(crate) fn put(this: &Bridge, key: &str, body: &Uint8Array, kind: &str, version: Option<&str>)
+    -> Call;
+    #[cfg(feature = "full")]
+    #[wasm_bindgen(method)]
+    pub(crate) fn list(this: &Bridge, prefix: &str, start_after: Option<&str>) -> Call;
+    #[cfg(feature = "full")]
+    #[wasm_bindgen(method)]
+    pub(crate) fn delete(this: &Bridge, keys: Vec<String>) -> Call;
+
+    /// What a store knows of an object.
+    pub type Meta;
+    #[wasm_bindgen(method, getter)]
+    pub(crate) fn key(this: &Meta) -> String;
+    #[wasm_bindgen(method, getter)]
+    pub(crate) fn size(this: &Meta) -> f64;
+    #[wasm_bindgen(method, getter)]
+    pub(crate) fn version(this: &Meta) -> Option<String>;
+    #[wasm_bindgen(method, getter, js_name = lastModifiedMs)]
+    pub(crate) fn last_modified_ms(this: &Meta) -> Option<f64>;
+
+    /// A page of a listing.
+    pub type Page;
+    #[wasm_bindgen(method, getter)]
+    pub(crate) fn objects(this: &Page) -> Vec<Meta>;
+    #[wasm_bindgen(method, getter)]
+    pub(crate) fn more(this: &Page) -> bool;
+
     /// A request under way. Its promise settles also after it was cancelled.
     pub type Call;
     #[wasm_bindgen(method, getter)]

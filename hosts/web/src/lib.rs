@@ -19,13 +19,18 @@ mod database;
 mod error;
 mod host;
 mod js;
+#[cfg(feature = "full")]
+mod maintenance;
 mod options;
 mod reader;
 mod record;
 mod scan;
 mod store;
 mod tail;
+pub mod ticket;
 mod turn;
 mod value;
 mod view;
 mod why;
+#[cfg(feature = "full")]
+mod writer;

@@ -31,6 +31,13 @@ extern "C" {
     fn read_ahead_bytes(this: &OpenOptions) -> Option<f64>;
     #[wasm_bindgen(method, getter, js_name = verifyChecksums)]
     fn verify_checksums(this: &OpenOptions) -> Option<bool>;
+    /// Ed25519 public keys, of 32 bytes each.
+    #[cfg(feature = "verify")]
+    #[wasm_bindgen(method, getter, js_name = trustedKeys)]
+    fn trusted_keys(this: &OpenOptions) -> Option<Vec<js_sys::Uint8Array>>;
+    #[cfg(feature = "full")]
+    #[wasm_bindgen(method, getter)]
+    fn probe(this: &OpenOptions) -> Option<bool>;
 
     /// A range of keys, with a direction for scans.
     pub type RangeOptions;
@@ -59,7 +66,7 @@ extern "C" {
 }
 
 /// A number as JavaScript has it; what is no whole number is refused by name.
-fn whole(name: &str, number: Option<f64>) -> Result<Option<u64>> {
+pub(crate) fn whole(name: &str, number: Option<f64>) -> Result<Option<u64>> {
     let Some(number) = number else { return Ok(None) };
     if number < 0.0 || number.fract() != 0.0 || number > 9_007_199_254_740_991.0 {
         return Err(Error::InvalidArgument { what: format!("{name} is {number}, a whole number is wanted") });
@@ -84,8 +91,24 @@ impl OpenOptions {
             retry,
             cache_bytes: whole("cacheBytes", self.cache_bytes())?.unwrap_or(CACHE_BYTES),
             verify_checksums: self.verify_checksums().unwrap_or(false),
+            #[cfg(feature = "verify")]
+            verifier: self.verifier()?,
+            #[cfg(feature = "full")]
+            probe: self.probe().unwrap_or(true),
             ..DbOptions::default()
         })
+    }
+
+    #[cfg(feature = "verify")]
+    fn verifier(&self) -> Result<Option<std::sync::Arc<dyn isledb_core::signature::TableVerifier>>> {
+        let Some(keys) = self.trusted_keys() else { return Ok(None) };
+        let key = |key: js_sys::Uint8Array| {
+            <[u8; 32]>::try_from(key.to_vec()).map_err(|key| Error::InvalidArgument {
+                what: format!("a key of {} bytes in trustedKeys, an Ed25519 public key has 32", key.len()),
+            })
+        };
+        let keys = keys.into_iter().map(key).collect::<Result<Vec<_>>>()?;
+        Ok(Some(std::sync::Arc::new(isledb_core::signature::Ed25519Verifier::new(&keys)?)))
     }
 
     pub(crate) fn reader(&self) -> Result<ReaderOptions> {

@@ -26,10 +26,13 @@ struct Entry {
     budget: u64,
 }
 
+/// What is wanted is 150 kB for the reader and 300 kB for everything. The engine has outgrown that: its code for JSON (a sixth
+/// of the reader) and one copy of a future for each place that awaits it are what to take out first. Until then these hold
+/// the line where it is.
 const ENTRIES: [Entry; 3] = [
-    Entry { name: "reader", features: "", budget: 320_000 },
-    Entry { name: "verify", features: "verify", budget: 380_000 },
-    Entry { name: "full", features: "full,verify", budget: 500_000 },
+    Entry { name: "reader", features: "", budget: 310_000 },
+    Entry { name: "verify", features: "verify", budget: 320_000 },
+    Entry { name: "full", features: "full,verify", budget: 465_000 },
 ];
 
 fn main() -> ExitCode {

@@ -1,4 +1,4 @@
-import { CorruptError, InvalidArgumentError, UnsupportedError } from "./errors.js";
+import { CorruptError, UnsupportedError } from "./errors.js";
 import type { Failures } from "./failures.js";
 import type { GetResult, ObjectMeta, ObjectStore, StoreError } from "./store.js";
 
@@ -14,9 +14,6 @@ export class Bridge {
   readonly #failures: Failures;
 
   constructor(store: ObjectStore, failures: Failures) {
-    if (typeof (store as ObjectStore | null)?.get !== "function") {
-      throw new InvalidArgumentError("a store must have a method `get(key, options)`");
-    }
     this.#store = store;
     this.#failures = failures;
   }

@@ -1,14 +1,38 @@
 import type { Bridge } from "./bridge.js";
+import { UnsupportedError } from "./errors.js";
 
 /** What the WebAssembly exports; `hosts/web/src` documents it. @internal */
 export interface Engine {
   Database: new (bridge: Bridge, prefix: string, options: object) => RawDatabase;
+  decodeTicket(text: string): object;
 }
 
 /** @internal */
 export interface RawDatabase {
   prefix(): string;
   reader(cancel?: Promise<void>): Promise<RawReader>;
+  /** Of the full engine alone. */
+  writer?(options: object): Promise<RawWriter>;
+  maintenance?(options: object): Promise<RawMaintenance>;
+  free(): void;
+}
+
+/** @internal */
+export interface RawWriter {
+  write(operations: object[]): Promise<bigint>;
+  flush(): Promise<bigint>;
+  run(cancel?: Promise<void>): Promise<void>;
+  close(): Promise<void>;
+  readonly lastSequence: bigint;
+  readonly committedSequence: bigint;
+  readonly uncommittedBytes: number;
+  free(): void;
+}
+
+/** @internal */
+export interface RawMaintenance {
+  runOnce(everything: boolean, cancel?: Promise<void>): Promise<object>;
+  close(): Promise<void>;
   free(): void;
 }
 
@@ -96,5 +120,5 @@ export function engineFor(needed: EngineKind): Engine | Promise<Engine> {
     provide(kind, () => once);
     return once;
   }
-  throw new Error(`import "isledb/${needed}" for this`);
+  throw new UnsupportedError(`this needs more than the program imported`, { hint: `Import from "isledb/${needed}".` });
 }

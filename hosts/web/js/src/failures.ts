@@ -26,26 +26,26 @@ export interface EngineFailure {
   retry?: boolean;
 }
 
-/** Failures of requests that are kept, so that the error which a caller gets is the one that the source threw. */
-const KEPT = 64;
+/** Objects whose failures are kept, and failures of one object. */
+const KEPT = { objects: 64, ofOne: 4 };
 
 /**
  * The last failures of a source. The engine knows an object and a message; this knows the error that they came from, with its
  * class and its cause.
  */
 export class Failures {
-  #kept = new Map<string, unknown>();
+  #kept = new Map<string, { message: string; thrown: unknown }[]>();
 
   /** Notes what a request for `object` threw; returns what the engine is told. */
   note(object: string, thrown: unknown): { code: StoreCode; message: string } {
     const code = codeOf(thrown);
     const message = thrown instanceof Error ? thrown.message : String(thrown);
     if (code !== "not-modified" && code !== "not-found" && code !== "precondition") {
-      const key = keyOf(object, message);
-      this.#kept.delete(key);
-      this.#kept.set(key, thrown);
+      const others = this.#kept.get(object)?.filter((failure) => failure.message !== message) ?? [];
+      this.#kept.delete(object);
+      this.#kept.set(object, [{ message, thrown }, ...others].slice(0, KEPT.ofOne));
       for (const oldest of this.#kept.keys()) {
-        if (this.#kept.size <= KEPT) break;
+        if (this.#kept.size <= KEPT.objects) break;
         this.#kept.delete(oldest);
       }
     }
@@ -57,9 +57,10 @@ export class Failures {
     if (!isEngineFailure(raw)) {
       return raw instanceof Error ? raw : new IsleError(String(raw), { cause: raw });
     }
-    const thrown = raw.object === undefined ? undefined : this.#kept.get(keyOf(raw.object, raw.detail ?? ""));
-    if (thrown instanceof IsleError) return thrown;
-    return fromEngine(raw, thrown);
+    // The engine may say more than the source did, and says what the source did.
+    const kept = this.#kept.get(raw.object ?? "")?.find(({ message }) => message !== "" && raw.detail?.includes(message));
+    if (kept?.thrown instanceof IsleError) return kept.thrown;
+    return fromEngine(raw, kept?.thrown);
   }
 }
 
@@ -123,5 +124,3 @@ const CODES = new Set<string>([
   "corrupt",
   "unsupported",
 ] satisfies StoreCode[]);
-
-const keyOf = (object: string, message: string) => `${object}\n${message}`;

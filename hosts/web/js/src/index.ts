@@ -16,8 +16,23 @@ export type { Cost, RequestCounts } from "./meter.js";
 export { Reader, type OpenOptions, type ScanOptions, type TailOptions, type ValueEntry, type ValueStream } from "./reader.js";
 export { Entry, Scan } from "./scan.js";
 export type { Abortable } from "./session.js";
-export type { FilesSource, SignSource, Source, StoreSource, UrlSource } from "./source.js";
+export type { CachePlace, PersistentCacheStats } from "./cache/persistent.js";
+export type {
+  FilesSource,
+  FolderSource,
+  R2Source,
+  S3Source,
+  SignSource,
+  Source,
+  SourceOptions,
+  StoreSource,
+  UrlSource,
+} from "./source.js";
 export type { FileLike } from "./sources/files.js";
+export { FolderStore } from "./sources/folder.js";
+export type { R2BucketLike, R2ObjectLike } from "./sources/r2.js";
+export type { S3Bucket } from "./sources/s3.js";
+export type { TicketSource } from "./sources/ticket.js";
 export { MemoryStore } from "./sources/memory.js";
 export * from "./store.js";
 export { Tail, type Change } from "./tail.js";

@@ -1,3 +1,4 @@
+import type { PersistentCacheStats } from "./cache/persistent.js";
 import type { Cost } from "./meter.js";
 
 /** What a view holds: the fields of `isledb stat --json`. Sequence numbers and LSNs are `bigint`; what is not known is `undefined`. */
@@ -16,8 +17,6 @@ export interface ViewInfo {
   nextSeq: number;
   logSeqStart: number;
   snapshot?: string;
-  /** Bytes of CURRENT. */
-  currentBytes?: number;
   /** The lowest sequence number above every committed one. */
   nextSequence: bigint;
   maxCommittedLsn?: bigint;
@@ -119,6 +118,8 @@ export interface WhyVersion {
 export interface Stats extends Cost {
   /** The cache of decoded blocks. */
   cache: CacheStats;
+  /** The persistent cache, where there is one. */
+  persistent: PersistentCacheStats;
 }
 
 /** A cache in memory. */

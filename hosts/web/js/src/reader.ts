@@ -1,18 +1,13 @@
-import { Bridge } from "./bridge.js";
-import { engineFor, type RawReader } from "./engine.js";
-import { InvalidArgumentError } from "./errors.js";
-import { Failures } from "./failures.js";
+import type { RawDatabase, RawReader } from "./engine.js";
 import type { Stats, ViewInfo, WhyInfo } from "./info.js";
-import { Meter } from "./meter.js";
+import { openDatabase } from "./open.js";
 import { Scan } from "./scan.js";
 import { call, Handle, keyBytes, type Abortable, type Session } from "./session.js";
-import { resolve, type Source } from "./source.js";
+import type { Source, SourceOptions } from "./source.js";
 import { Tail } from "./tail.js";
 
 /** How to open. */
-export interface OpenOptions extends Abortable {
-  /** Where the database lies in the source; behind the path of a base URL. */
-  prefix?: string;
+export interface OpenOptions extends Abortable, SourceOptions {
   /** Bound of the cache of decoded blocks in memory, in bytes. Default 32 MiB. */
   cacheBytes?: number;
   /** Refresh before a read when the view is older than this. Default: only when the database itself says so. */
@@ -25,6 +20,11 @@ export interface OpenOptions extends Abortable {
   readAheadBytes?: number;
   /** Compare the SHA-256 of each table with the manifest when it is opened, which reads it whole. Default: no. */
   verifyChecksums?: boolean;
+  /**
+   * Ed25519 public keys of 32 bytes: only tables that one of them signed are read. Needs `isledb/verify` or `isledb/full`.
+   * Each table is read whole once.
+   */
+  trustedKeys?: Uint8Array[];
 }
 
 /** What to scan. A range is half-open: `start` is in it, `end` is not. */
@@ -94,24 +94,17 @@ export class Reader {
    * Cost: 1 GET, 2 round trips at most; the WebAssembly is loaded once.
    */
   static async open(source: Source, options: OpenOptions = {}): Promise<Reader> {
-    if (typeof options !== "object" || options === null) throw new InvalidArgumentError("the options are no object");
-    const pending = engineFor("reader");
-    const meter = new Meter();
-    const { store, prefix } = await resolve(source, options, meter);
-    const engine = pending instanceof Promise ? await pending : pending;
-    const session: Session = { meter, failures: new Failures() };
-    let database;
+    const { database, session } = await openDatabase("reader", source, options);
     try {
-      database = new engine.Database(new Bridge(store, session.failures), prefix, options);
-    } catch (raw) {
-      throw session.failures.error(raw);
-    }
-    const opened = database;
-    try {
-      return new Reader(await call(session.failures, options.signal, (cancel) => opened.reader(cancel)), session);
+      return await Reader.of(database, session, options.signal);
     } finally {
       database.free();
     }
+  }
+
+  /** @internal */
+  static async of(database: RawDatabase, session: Session, signal?: AbortSignal): Promise<Reader> {
+    return new Reader(await call(session.failures, signal, (cancel) => database.reader(cancel)), session);
   }
 
   /**
@@ -215,7 +208,8 @@ export class Reader {
 
   /** What was asked of the store so far, by this reader and all its scopes. */
   stats(): Stats {
-    return { ...this.#session.meter.cost(), cache: this.#handle.raw.cacheStats() as Stats["cache"] };
+    const cache = this.#handle.raw.cacheStats() as Stats["cache"];
+    return { ...this.#session.meter.cost(), cache, persistent: { ...this.#session.persistent } };
   }
 
   /**

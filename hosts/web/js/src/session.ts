@@ -1,3 +1,4 @@
+import type { PersistentCacheStats } from "./cache/persistent.js";
 import { ClosedError, InvalidArgumentError } from "./errors.js";
 import { Failures, isEngineFailure } from "./failures.js";
 import type { Meter } from "./meter.js";
@@ -6,8 +7,7 @@ import type { Meter } from "./meter.js";
 export interface Session {
   readonly meter: Meter;
   readonly failures: Failures;
-  /** Bytes of CURRENT as it was read last. */
-  currentBytes?: number;
+  readonly persistent: PersistentCacheStats;
 }
 
 /** What a call takes that may be given up. */

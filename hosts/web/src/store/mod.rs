@@ -2,11 +2,11 @@
 
 use bytes::Bytes;
 use futures::{Future, stream};
+use isledb_core::Result;
 use isledb_core::host::{
     Body, GetOptions, GetResult, ListPage, MultipartUpload, ObjectMeta, ObjectStore, PutCondition, Version,
 };
 use isledb_core::maybe::BoxFuture;
-use isledb_core::{Error, Result};
 use js_sys::futures::JsFuture;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -14,6 +14,12 @@ use wasm_bindgen::{JsCast, JsValue};
 
 use crate::error;
 use crate::js::{Bridge, Call, Got};
+
+#[cfg(feature = "full")]
+mod writes;
+#[cfg(not(feature = "full"))]
+#[path = "no_writes.rs"]
+mod writes;
 
 /// An object store in JavaScript.
 pub(crate) struct JsStore {
@@ -92,13 +98,6 @@ fn whole(number: f64) -> u64 {
     number as u64
 }
 
-fn unsupported<T>(key: &str, what: &str) -> Result<T> {
-    Err(Error::Unsupported {
-        object: key.to_owned(),
-        what: format!("{what} with the reading half of isledb"),
-    })
-}
-
 impl ObjectStore for JsStore {
     fn get<'a>(&'a self, key: &'a str, options: GetOptions) -> BoxFuture<'a, Result<GetResult>> {
         Box::pin(async move {
@@ -127,27 +126,27 @@ impl ObjectStore for JsStore {
     }
 
     fn head<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<ObjectMeta>> {
-        Box::pin(async move { unsupported(key, "HEAD") })
+        Box::pin(writes::head(&self.bridge, key))
     }
 
     fn put<'a>(
         &'a self,
         key: &'a str,
-        _body: Bytes,
-        _condition: PutCondition,
+        body: Bytes,
+        condition: PutCondition,
     ) -> BoxFuture<'a, Result<Version>> {
-        Box::pin(async move { unsupported(key, "writing") })
+        Box::pin(writes::put(&self.bridge, key, body, condition))
     }
 
     fn put_multipart<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Box<dyn MultipartUpload>>> {
-        Box::pin(async move { unsupported(key, "writing") })
+        Box::pin(writes::put_multipart(&self.bridge, key))
     }
 
-    fn list<'a>(&'a self, prefix: &'a str, _start_after: Option<&'a str>) -> BoxFuture<'a, Result<ListPage>> {
-        Box::pin(async move { unsupported(prefix, "listing") })
+    fn list<'a>(&'a self, prefix: &'a str, start_after: Option<&'a str>) -> BoxFuture<'a, Result<ListPage>> {
+        Box::pin(writes::list(&self.bridge, prefix, start_after))
     }
 
     fn delete<'a>(&'a self, keys: &'a [String]) -> BoxFuture<'a, Result<Vec<Result<()>>>> {
-        Box::pin(async move { unsupported(keys.first().map_or("", String::as_str), "deleting") })
+        Box::pin(writes::delete(&self.bridge, keys))
     }
 }
