@@ -218,11 +218,11 @@ fn inline_entries(document: &Bytes, list: &RawValue) -> serde_json::Result<Vec<I
     struct Slot {
         seq: u64,
     }
-    let entries: Vec<&RawValue> = serde_json::from_str(list.get())?;
+    let entries: Vec<&RawValue> = serde_json::from_slice(list.get().as_bytes())?;
     entries
         .into_iter()
         .map(|entry| {
-            let Slot { seq } = serde_json::from_str(entry.get())?;
+            let Slot { seq } = serde_json::from_slice(entry.get().as_bytes())?;
             Ok(InlineEntry { seq, bytes: document.slice_ref(entry.get().as_bytes()) })
         })
         .collect()

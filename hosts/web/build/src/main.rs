@@ -26,13 +26,13 @@ struct Entry {
     budget: u64,
 }
 
-/// What is wanted is 150 kB for the reader and 300 kB for everything. The engine has outgrown that: its code for JSON (a sixth
+/// What is wanted is 150 kB for the reader and 300 kB for everything. The engine has outgrown that: its code for JSON (a tenth
 /// of the reader) and one copy of a future for each place that awaits it are what to take out first. Until then these hold
 /// the line where it is.
 const ENTRIES: [Entry; 3] = [
-    Entry { name: "reader", features: "", budget: 310_000 },
-    Entry { name: "verify", features: "verify", budget: 320_000 },
-    Entry { name: "full", features: "full,verify", budget: 465_000 },
+    Entry { name: "reader", features: "", budget: 290_000 },
+    Entry { name: "verify", features: "verify", budget: 300_000 },
+    Entry { name: "full", features: "full,verify", budget: 435_000 },
 ];
 
 fn main() -> ExitCode {
@@ -65,6 +65,7 @@ fn build(arguments: impl Iterator<Item = String>) -> Outcome {
     for entry in &wanted {
         wasm::build(entry, &js.join("dist/wasm").join(entry.name))?;
     }
+    package::minify(&js)?;
     for entry in &wanted {
         sizes::check(entry, &js)?;
     }

@@ -10,7 +10,7 @@ const start = join(dist, entry === "reader" ? "web.js" : `${entry}-web.js`);
 function reached(file, found = new Set()) {
   if (found.has(file)) return found;
   found.add(file);
-  for (const [, specifier] of readFileSync(file, "utf8").matchAll(/(?:^|\n)\s*(?:import|export)\b[^;"']*?["'](\.[^"']+)["']/g)) {
+  for (const [, specifier] of readFileSync(file, "utf8").matchAll(/\b(?:import|export)\b[^;"'()]*?["'](\.[^"']+)["']/g)) {
     reached(join(dirname(file), specifier), found);
   }
   return found;
