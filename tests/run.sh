@@ -33,6 +33,8 @@ step lints cargo clippy --locked --workspace --all-targets -- -D warnings
 step web-lints cargo clippy --locked -p isledb-web --no-deps --features full,verify --target wasm32-unknown-unknown -- -D warnings
 step install wait $installing
 step web tests/web.sh
+# The conformance cases, as WebAssembly in every host that runs JavaScript.
+step hosts tests/hosts.sh
 step tests cargo test --locked --workspace --no-fail-fast
 
 printf '\n'

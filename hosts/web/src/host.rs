@@ -17,7 +17,7 @@ use crate::js;
 const MAX_TIMEOUT_MS: f64 = 2_147_483_647.0;
 
 /// The globals of the page, worker or process.
-pub(crate) struct JsHost;
+pub struct JsHost;
 
 impl Host for JsHost {
     fn now_unix_ns(&self) -> u64 {

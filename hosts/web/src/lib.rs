@@ -34,3 +34,8 @@ mod view;
 mod why;
 #[cfg(feature = "full")]
 mod writer;
+
+// For the conformance cases, which bring a module of their own.
+pub use host::JsHost;
+pub use js::Bridge;
+pub use store::JsStore;

@@ -2,6 +2,7 @@
 //! TypeScript, and a check of the sizes.
 //!
 //! usage: isledb-web-build [--pack] [reader|verify|full]...   (all three where none is named)
+//!        isledb-web-build --cases FOLDER                     the conformance cases, into FOLDER, and the TypeScript
 //!
 //! The JavaScript around a WebAssembly module fits that module alone, so both are made here in one go, by the version of
 //! wasm-bindgen that the crate was built with.
@@ -46,6 +47,14 @@ fn main() -> ExitCode {
 }
 
 fn build(arguments: impl Iterator<Item = String>) -> Outcome {
+    let js = Path::new(env!("CARGO_MANIFEST_DIR")).join("../js");
+    let js: PathBuf = js.canonicalize().map_err(|error| format!("{}: {error}", js.display()))?;
+    let mut arguments = arguments.peekable();
+    if arguments.next_if(|argument| argument == "--cases").is_some() {
+        let folder = arguments.next().ok_or("--cases needs a folder")?;
+        package::compile(&js)?;
+        return wasm::build(&wasm::CASES, Path::new(&folder));
+    }
     let (mut pack, mut wanted) = (false, Vec::new());
     for argument in arguments {
         match ENTRIES.iter().find(|entry| entry.name == argument) {
@@ -59,11 +68,9 @@ fn build(arguments: impl Iterator<Item = String>) -> Outcome {
     if wanted.is_empty() {
         wanted.extend(ENTRIES);
     }
-    let js = Path::new(env!("CARGO_MANIFEST_DIR")).join("../js");
-    let js: PathBuf = js.canonicalize().map_err(|error| format!("{}: {error}", js.display()))?;
     package::compile(&js)?;
     for entry in &wanted {
-        wasm::build(entry, &js.join("dist/wasm").join(entry.name))?;
+        wasm::build(&wasm::Module::of(entry), &js.join("dist/wasm").join(entry.name))?;
     }
     package::minify(&js)?;
     for entry in &wanted {

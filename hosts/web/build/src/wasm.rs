@@ -10,14 +10,32 @@ use crate::{Entry, Outcome, run};
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
-/// Compiles `isledb-web` and writes `isledb.wasm` and `glue.js` into `folder`.
-pub(crate) fn build(entry: &Entry, folder: &Path) -> Outcome {
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
+/// What is compiled.
+pub(crate) struct Module {
+    package: &'static str,
+    features: &'static str,
+    profile: &'static str,
+}
+
+/// The conformance cases, made quickly rather than small.
+pub(crate) const CASES: Module =
+    Module { package: "isledb-conformance-web", features: "", profile: "web-cases" };
+
+impl Module {
+    pub(crate) fn of(entry: &Entry) -> Module {
+        Module { package: "isledb-web", features: entry.features, profile: "web" }
+    }
+}
+
+/// Compiles a module and writes `isledb.wasm` and `glue.js` into `folder`.
+pub(crate) fn build(module: &Module, folder: &Path) -> Outcome {
+    let Module { package, features, profile } = module;
     run(Command::new(env!("CARGO"))
-        .args(["build", "--locked", "--lib", "--profile", "web", "--target", TARGET])
-        .args(["--features", entry.features, "--manifest-path"])
-        .arg(manifest))?;
-    let compiled = target_folder()?.join(TARGET).join("web/isledb_web.wasm");
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")))
+        .args(["build", "--locked", "--lib", "--profile", profile, "--target", TARGET])
+        .args(["--features", features, "--package", package]))?;
+    let file = format!("{}.wasm", package.replace('-', "_"));
+    let compiled = target_folder()?.join(TARGET).join(profile).join(file);
     let made = Bindgen::new()
         .input_path(&compiled)
         .out_name("isledb")

@@ -22,12 +22,13 @@ mod writes;
 mod writes;
 
 /// An object store in JavaScript.
-pub(crate) struct JsStore {
+pub struct JsStore {
     bridge: Bridge,
 }
 
 impl JsStore {
-    pub(crate) fn new(bridge: Bridge) -> JsStore {
+    /// Over an object with the methods of `js/src/bridge.ts`.
+    pub fn new(bridge: Bridge) -> JsStore {
         JsStore { bridge }
     }
 }

@@ -27,8 +27,8 @@ export interface R2ObjectLike {
   uploaded: Date;
 }
 
-/** Codes at the end of the messages that R2 throws. */
-const RANGE_NOT_SATISFIABLE = "(10039)";
+/** What R2 deletes at once. */
+const MAX_DELETES = 1000;
 
 /** A bucket binding. It is strongly consistent, and no request leaves the data centre's network. */
 export class R2Store implements ObjectStore {
@@ -42,13 +42,17 @@ export class R2Store implements ObjectStore {
     const options: { range?: object; onlyIf?: object } = {};
     if (range) options.range = { offset: range.start, length: range.end - range.start };
     if (ifNoneMatch) options.onlyIf = { etagDoesNotMatch: ifNoneMatch };
-    const got = await said(key, this.#bucket.get(key, options));
+    const got = await said(key, this.#bucket.get(key, options)).catch(async (error: unknown) => {
+      // A range behind the end is an error whose words depend on the runtime; the size tells.
+      const object = range && (await this.#bucket.head(key).catch(() => null));
+      throw range && object && range.start >= object.size ? beyond(key, range, object.size) : error;
+    });
     if (!got) throw new NotFoundError(`${key}: not found`, { object: key });
     const part = range ?? { start: 0, end: got.size };
     if (!got.body) throw new StoreError("not-modified", `${key}: not modified`);
     if (part.end > got.size) {
       await got.body.cancel();
-      throw new CorruptError(`${key}: the range reaches beyond its ${got.size} bytes`, { object: key, offset: part.start });
+      throw beyond(key, part, got.size);
     }
     return { meta: metaOf(got), range: part, body: got.body };
   }
@@ -73,7 +77,9 @@ export class R2Store implements ObjectStore {
   }
 
   async delete(keys: string[]): Promise<null[]> {
-    await said(keys[0] ?? "", this.#bucket.delete(keys));
+    for (let at = 0; at < keys.length; at += MAX_DELETES) {
+      await said(keys[at] ?? "", this.#bucket.delete(keys.slice(at, at + MAX_DELETES)));
+    }
     return keys.map(() => null);
   }
 }
@@ -82,13 +88,16 @@ function metaOf({ key, size, etag, uploaded }: R2ObjectLike): ObjectMeta {
   return { key, size, version: etag, lastModifiedMs: uploaded.getTime() };
 }
 
+function beyond(key: string, range: { start: number }, size: number): CorruptError {
+  return new CorruptError(`${key}: the range reaches beyond its ${size} bytes`, { object: key, offset: range.start });
+}
+
 /** What a binding throws says no more than a message. */
 async function said<T>(key: string, request: Promise<T>): Promise<T> {
   try {
     return await request;
   } catch (cause) {
     const message = `${key}: R2: ${cause instanceof Error ? cause.message : String(cause)}`;
-    const details = { object: key, cause };
-    throw message.includes(RANGE_NOT_SATISFIABLE) ? new CorruptError(message, details) : new UnavailableError(message, details);
+    throw new UnavailableError(message, { object: key, cause });
   }
 }

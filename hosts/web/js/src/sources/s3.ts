@@ -18,7 +18,15 @@ export interface S3Bucket {
   pathStyle?: boolean;
 }
 
-/** Requests signed by npm's aws4fetch, with headers. */
+/** How long the URL of a read stays the same, so that a browser's caches and preflights may serve more than once. */
+const SAME_URL_MS = 10 * 60 * 1000;
+/** How long it is valid: well above that, for clocks that are behind. */
+const VALID_SECONDS = 3600;
+
+/**
+ * Requests signed by npm's aws4fetch. Reads are presigned URLs: a browser sends no preflight for them, and may keep what never
+ * changes. What writes, deletes or lists is signed by header.
+ */
 export class S3Store extends HttpStore {
   constructor(options: S3Bucket, meter: Meter) {
     const { root, region } = place(options);
@@ -29,23 +37,21 @@ export class S3Store extends HttpStore {
       // As the signature spells them: every byte but the unreserved ones as %XX.
       url.pathname += key.split("/").map(strictly).join("/");
       url.search = query;
-      const signer = new AwsV4Signer({
-        method,
-        url: url.href,
-        headers,
-        accessKeyId,
-        secretAccessKey,
-        sessionToken,
-        region,
-        service: "s3",
-      });
-      const signed = await signer.sign();
+      const request = { method, url: url.href, accessKeyId, secretAccessKey, sessionToken, region, service: "s3" };
+      if (query === "" && (method === "GET" || method === "HEAD")) {
+        url.searchParams.set("X-Amz-Expires", String(VALID_SECONDS));
+        const since = Math.floor(Date.now() / SAME_URL_MS) * SAME_URL_MS;
+        const datetime = new Date(since).toISOString().replaceAll(/[-:]|\.\d{3}/g, "");
+        const signed = await new AwsV4Signer({ ...request, url: url.href, signQuery: true, datetime }).sign();
+        return { url: signed.url };
+      }
+      const signed = await new AwsV4Signer({ ...request, headers }).sign();
       return { url: signed.url, headers: Object.fromEntries(signed.headers) };
     });
   }
 
   async list(prefix: string, { startAfter, signal }: ListOptions): Promise<ListPage> {
-    const query = new URLSearchParams({ "list-type": "2", "encoding-type": "url", prefix });
+    const query = new URLSearchParams({ "list-type": "2", prefix });
     if (startAfter) query.set("start-after", startAfter);
     query.sort();
     const response = await this.request("GET", "", { query: query.toString().replaceAll("+", "%20"), signal });
@@ -77,7 +83,10 @@ function place({ bucket, endpoint, region, accessKeyId, secretAccessKey, pathSty
   return { root, region: region ?? amazon?.[2] ?? "us-east-1" };
 }
 
-/** A page of ListObjectsV2. No parser of XML is there in a worker; the document is flat. */
+/**
+ * A page of ListObjectsV2. No parser of XML is there in a worker; the document is flat. Keys are not asked for in encoded form:
+ * services differ in what they make of a plus sign.
+ */
 function pageOf(xml: string, prefix: string): ListPage {
   if (!/<ListBucketResult[\s>]/.test(xml)) {
     throw new CorruptError(`LIST ${prefix}: the store answered with something else than a listing`, { object: prefix });
@@ -86,7 +95,7 @@ function pageOf(xml: string, prefix: string): ListPage {
     const field = (name: string) => unescaped(new RegExp(`<${name}>([^<]*)</${name}>`).exec(contents ?? "")?.[1] ?? "");
     const modified = Date.parse(field("LastModified"));
     return {
-      key: decodeURIComponent(field("Key").replaceAll("+", " ")),
+      key: field("Key"),
       size: Number(field("Size")),
       version: field("ETag") || undefined,
       lastModifiedMs: Number.isNaN(modified) ? undefined : modified,
