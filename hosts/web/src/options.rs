@@ -69,9 +69,7 @@ extern "C" {
 pub(crate) fn whole(name: &str, number: Option<f64>) -> Result<Option<u64>> {
     let Some(number) = number else { return Ok(None) };
     if number < 0.0 || number.fract() != 0.0 || number > 9_007_199_254_740_991.0 {
-        // JavaScript's own text of it: Rust's would bring 15 KB of code for floating point.
-        let shown = js_sys::Number::from(number).to_string(10).map_or_else(|_| String::new(), String::from);
-        return Err(Error::InvalidArgument { what: format!("{name} is {shown}, a whole number is wanted") });
+        return Err(Error::InvalidArgument { what: format!("{name} is {number}, a whole number is wanted") });
     }
     Ok(Some(number as u64))
 }
