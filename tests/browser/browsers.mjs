@@ -12,6 +12,9 @@ const tool = (name) => execFileSync(setup, ["where", name], { encoding: "utf8", 
 /// Root of a container can use no sandbox; and a page of a test is our own.
 const CHROMIUM_ARGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"];
 
+/** A machine that is busy compiling takes its time. */
+const LAUNCH_MS = 180_000;
+
 const launched = new Map();
 
 /** The browser `"chromium"` or `"firefox"`. */
@@ -22,12 +25,9 @@ export function browser(name) {
 
 async function launch(name) {
   const { default: puppeteer } = await import(createRequire(`${tool("puppeteer")}/`).resolve("puppeteer-core"));
-  const executablePath = tool(name);
-  return puppeteer.launch(
-    name === "chromium"
-      ? { executablePath, args: CHROMIUM_ARGS }
-      : { executablePath, browser: "firefox", headless: true, extraPrefsFirefox: { "browser.cache.disk.enable": true } },
-  );
+  const options = { executablePath: tool(name), timeout: LAUNCH_MS };
+  if (name === "chromium") return puppeteer.launch({ ...options, args: CHROMIUM_ARGS });
+  return puppeteer.launch({ ...options, browser: "firefox", headless: true });
 }
 
 /** Why a browser cannot be had here, or false: what `skip` of a test takes. In CI that is an error. */

@@ -97,11 +97,11 @@ async function answer(state, request, response) {
 
   let body = await read(state.folders, path);
   if (body === undefined) return fail("missing");
-  const etag = `"${createHash("md5").update(body).digest("hex")}"`;
   if (fault.corrupt !== undefined) {
     body = Buffer.from(body);
     body[fault.corrupt] ^= 1;
   }
+  const etag = `"${createHash("md5").update(body).digest("hex")}"`;
   const headers = { "content-type": TYPES[extname(path)] ?? "application/octet-stream" };
   if (fault.etag !== false) headers.etag = etag;
   if (fault.lastModified) headers["last-modified"] = fault.lastModified.toUTCString();
@@ -118,7 +118,7 @@ async function answer(state, request, response) {
   end(206, { ...headers, "content-length": part.length }, part);
 }
 
-/// What the documentation tells people to set on their bucket. No preflight is remembered, so that each shows in the log.
+/// What the documentation tells people to set on their bucket.
 function cors(fault) {
   if (fault.cors === false) return {};
   return {
@@ -126,7 +126,6 @@ function cors(fault) {
     "access-control-allow-methods": "GET, HEAD",
     "access-control-allow-headers": "*",
     "access-control-expose-headers": "ETag, Content-Range, Content-Length, Last-Modified",
-    "access-control-max-age": "0",
   };
 }
 

@@ -59,9 +59,9 @@ const ADVICE = {
     todo:
       "It answered a request for a range with the whole object, which is too large to take. Serve the folder by something that knows Range requests (any object store, nginx, `isledb inspect`), and look for a proxy that strips them.",
   }),
-  CorruptError: () => ({
-    title: "An object is damaged",
-    todo: "What was read is not what was written: a checksum or a length is wrong. Nothing of it is shown. `isledb verify --deep` finds all that is damaged; restore the object from a copy.",
+  CorruptError: (error) => ({
+    title: error.object === "ticket" ? "This ticket is damaged" : "An object is damaged",
+    todo: error.object === "ticket" ? "Nothing was read through it. Ask for it again: a ticket is what `isledb sign` prints, whole and unchanged." : "What was read is not what was written: a checksum or a length is wrong. Nothing of it is shown. `isledb verify --deep` finds all that is damaged; restore the object from a copy.",
   }),
   NotFoundError: () => ({
     title: "An object is missing",
@@ -87,6 +87,7 @@ const ADVICE = {
     title: "This cannot be read here",
     todo: error.hint ?? "A newer version of the inspector may read it.",
   }),
+  InvalidArgumentError: (error) => ({ title: "This does not work", todo: error.hint }),
   NoDatabase: (error) => ({ title: "There is no database here", todo: error.hint }),
   Refused: (error) => ({ title: "This cannot be opened", todo: error.hint }),
 };

@@ -32,12 +32,13 @@ async function holdsCurrent(folder) {
   }
 }
 
-/** Prefixes in a list of files that were chosen as a folder; the folder's own name comes first in each path. */
+/** Prefixes in a list of files that were chosen as a folder; its own name comes first in each. */
 export function databasesAmong(files) {
+  const end = "/manifest/CURRENT";
   return [...files]
-    .map((file) => file.webkitRelativePath.split("/").slice(1))
-    .filter((path) => path.at(-1) === "CURRENT" && path.at(-2) === "manifest")
-    .map((path) => path.slice(0, -2).join("/"))
+    .map((file) => file.webkitRelativePath)
+    .filter((path) => path.endsWith(end))
+    .map((path) => path.slice(0, -end.length))
     .sort();
 }
 

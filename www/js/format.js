@@ -29,7 +29,7 @@ export function span(ms) {
   if (ms === null || ms === undefined) return NONE;
   const seconds = Math.max(0, Math.floor(Number(ms) / 1000));
   if (seconds < 120) return `${seconds} s`;
-  if (seconds < 7200) return `${Math.floor(seconds / 60)} min`;
+  if (seconds < 7200 && seconds !== 3600) return `${Math.floor(seconds / 60)} min`;
   if (seconds < 172800) return `${Math.floor(seconds / 3600)} h`;
   return `${Math.floor(seconds / 86400)} days`;
 }

@@ -97,7 +97,7 @@ export class Keys {
         const next = await scan.next();
         if (generation !== this.#generation) return;
         done = next.done;
-        if (!done) keys.push(next.value.key);
+        if (!done) keys.push(next.value.key.slice());
       }
       this.#add(keys, done);
     } catch (error) {

@@ -36,6 +36,8 @@ const selectTab = tabRow([$("tab-overview"), $("tab-keys"), $("tab-changes")], (
   if (name === "keys" && session && !keys.listed) keys.list();
 });
 
+/** How long a person waits for one answer: repeated requests to a store that is away come to an end then. */
+const PATIENCE_MS = 10_000;
 /** What is open: {reader, name, ticket}. */
 let session = null;
 /** Counts attempts: an answer to an older one is thrown away. */
@@ -56,8 +58,8 @@ async function open(find, address) {
   try {
     const { source, name, ticket, options } = await find();
     // Loaded when it is needed: the form stands there at once.
-    const { Reader } = await import("../isledb/isledb.js");
-    const reader = await Reader.open(source, options);
+    const { Reader } = await import("../isledb/web.js");
+    const reader = await Reader.open(source, { ...options, timeoutMs: PATIENCE_MS });
     if (mine !== attempt) return dispose(reader);
     const view = reader.view();
     if (!view.exists) {
@@ -152,13 +154,13 @@ async function openHandle(handle) {
   }));
 }
 
-async function openFiles(files) {
+function openFiles(files) {
   writeAddress({ url: null, ticket: null, tab: null, prefix: null, key: null });
   const folder = files[0]?.webkitRelativePath.split("/")[0] || "The folder";
-  await openFolder(folder, databasesAmong(files), (prefix) => ({
-    source: { files: [...files] },
+  return openFolder(folder, databasesAmong(files), (prefix) => ({
+    source: { files },
     options: { prefix },
-    name: folderName(folder, prefix),
+    name: prefix,
   }));
 }
 

@@ -1,6 +1,6 @@
 // The first screen: how large the database is, who owns it, how old the view is, and what it is made of.
 
-import { copyButton, make } from "./dom.js";
+import { make } from "./dom.js";
 import { ago, count, date, size, span } from "./format.js";
 import { levels } from "./levels.js";
 
@@ -74,9 +74,9 @@ function owners(view) {
 function facts(view, ticket) {
   const rows = [
     ["Prefix", view.prefix || "the whole bucket", "mono"],
-    ["Version", version(view.version), "mono"],
+    ["Version", make("span", { title: view.version }, `slot ${count(Number(view.nextSeq) - 1)} of the log`)],
     ["Change feed", view.feedFloorSeq == null ? "unknown" : `from slot ${count(view.feedFloorSeq)} on`],
-    ["Log", `slots ${count(view.logSeqStart)} to ${count(Number(view.nextSeq) - 1)}`],
+    ["Log window", `slots ${count(Math.max(1, Number(view.logSeqStart)))} to ${count(Number(view.nextSeq) - 1)}`],
     ["Snapshot", view.snapshot ? view.snapshot.split("/").at(-1) : "none", "mono"],
     ["LSN", lsn(view)],
     ["Extensions", view.extensions?.length ? view.extensions.join(", ") : null],
@@ -92,12 +92,6 @@ function facts(view, ticket) {
       rows.filter(([, value]) => value).map(([name, value, kind]) => make("div", {}, make("dt", {}, name), make("dd", { class: kind }, value))),
     ),
   );
-}
-
-function version(text) {
-  if (!text) return "unknown";
-  const bare = text.replace(/^"|"$/g, "");
-  return bare.length <= 20 ? bare : [make("span", { title: bare }, `${bare.slice(0, 16)}…`), " ", copyButton("Copy", () => bare)];
 }
 
 function lsn(view) {

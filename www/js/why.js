@@ -59,9 +59,9 @@ function sourceRow(source, wins) {
     { class: wins ? "wins" : null },
     cell("In", source.run === null || source.run === undefined ? "L0" : `run ${source.run}`),
     cell("Table", make("span", { title: source.table }, source.table), "mono id"),
-    cell("Sequences", `${count(source.seqLo)}–${count(source.seqHi)}`, "number"),
+    cell("Sequences", `${count(source.seqLo)}–${count(source.seqHi)}`, "nowrap"),
     cell("Filter", source.filter ?? "not asked"),
-    cell("Block", block === null || block === undefined ? "–" : `${count(length)} bytes at ${count(block)}`, "number"),
+    cell("Block", block === null || block === undefined ? "–" : `${count(length)} bytes at ${count(block)}`, "nowrap"),
     cell("Versions", source.versions.length ? [source.versions.map(versionText).join(", "), source.moreVersions ? ", older ones" : ""] : "none"),
     cell("Verdict", role(source, wins), "verdict-cell"),
   );
