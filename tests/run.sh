@@ -20,7 +20,7 @@ step() {
 
 # Servers and tools are installed beside the first compilations, on one core; a test that needs one waits for it.
 step rust tests/setup.sh rust
-tests/setup.sh servers tables &
+tests/setup.sh servers tables browsers &
 installing=$!
 trap 'kill $installing 2>/dev/null' EXIT
 
@@ -35,6 +35,7 @@ step install wait $installing
 step web tests/web.sh
 # The conformance cases, as WebAssembly in every host that runs JavaScript.
 step hosts tests/hosts.sh
+step browser tests/browser/run.sh
 step tests cargo test --locked --workspace --no-fail-fast
 
 printf '\n'
