@@ -3,6 +3,7 @@
 import "./serve.test.mjs";
 import "./policy.test.mjs";
 import "./opening.test.mjs";
+import "./inspect.test.mjs";
 import "./overview.test.mjs";
 import "./keys.test.mjs";
 import "./changes.test.mjs";
