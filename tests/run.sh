@@ -35,6 +35,7 @@ step install wait $installing
 step web tests/web.sh
 # The conformance cases, as WebAssembly in every host that runs JavaScript.
 step hosts tests/hosts.sh
+# The inspector and the package in Chromium and Firefox.
 step browser tests/browser/run.sh
 step tests cargo test --locked --workspace --no-fail-fast
 
