@@ -55,24 +55,26 @@ test("runs and level 0 stand in the order of the manifest, with their tables", {
   });
 });
 
-test("the meter counts what the store was asked, preflights too", { skip }, async () => {
-  await withPage("chromium", { ...options, hash: hash("/flights") }, async (screen) => {
-    store.requests.length = 0;
-    await screen.page.reload();
-    await screen.opened();
-    await screen.click("#tab-keys");
-    await screen.see("#key-list", /EWR/);
-    await screen.click("#key-list [role=option]");
-    await screen.see("#value-text", /"year": 2013/);
-    await screen.click("#refresh");
-    await screen.see("#announce", /Nothing is new/);
-    await screen.until((gets) => document.querySelector(".meter-requests").textContent.startsWith(`${gets} `), asked("GET").length);
-    assert.deepEqual(await screen.meter(), { requests: asked("GET").length, preflights: asked("OPTIONS").length });
-    assert.ok(asked("OPTIONS").length > 0, "these requests need no preflights, so nothing was shown");
-    assert.match(await screen.text("#meter"), /KiB read\s.*round trips\s/s);
-    assert.match(await screen.text(".meter-cost"), /^\$0\.0000\d/);
+for (const name of ["chromium", "firefox"]) {
+  test(`the meter counts what the store was asked, preflights too, in ${name}`, { skip: missing(name) }, async () => {
+    await withPage(name, { ...options, hash: hash("/flights") }, async (screen) => {
+      store.requests.length = 0;
+      await screen.page.reload();
+      await screen.opened();
+      await screen.click("#tab-keys");
+      await screen.see("#key-list", /EWR/);
+      await screen.click("#key-list [role=option]");
+      await screen.see("#value-text", /"year": 2013/);
+      await screen.click("#refresh");
+      await screen.see("#announce", /Nothing is new/);
+      await screen.until((gets) => document.querySelector(".meter-requests").textContent.startsWith(`${gets} `), asked("GET").length);
+      assert.deepEqual(await screen.meter(), { requests: asked("GET").length, preflights: asked("OPTIONS").length });
+      assert.ok(asked("OPTIONS").length > 0, "these requests need no preflights, so nothing was shown");
+      assert.match(await screen.text("#meter"), /KiB read\s.*round trips\s/s);
+      assert.match(await screen.text(".meter-cost"), /^\$0\.0000\d/);
+    });
   });
-});
+}
 
 const asked = (method) => store.requests.filter((request) => request.method === method);
 

@@ -18,4 +18,4 @@ cargo build --locked -p isledb-cli
 www/build.sh
 export ISLEDB_COMMAND=${CARGO_TARGET_DIR:-$root/target}/debug/isledb
 if [ $# = 0 ]; then set -- "$here/all.mjs"; fi
-for file in "$@"; do node "$file"; done
+for file in "$@"; do node --test-reporter=spec "$file"; done
