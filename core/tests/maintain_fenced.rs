@@ -1,0 +1,100 @@
+//! Another owner takes the role while a merge is under way, at every await of it.
+
+#![cfg(feature = "maintain")]
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod host;
+mod maintain;
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use futures::executor::block_on;
+use isledb_core::host::{MemoryStore, ObjectStore};
+use isledb_core::maintain::{Maintenance, MaintenanceOptions};
+use isledb_core::read::{ReaderOptions, ScanOptions};
+use isledb_core::write::WriterOptions;
+use isledb_core::{Db, DbOptions, Error};
+
+use host::TestHost;
+use maintain::{Yielding, eager, unnamed_tables};
+
+fn open(store: &Arc<dyn ObjectStore>, host: &TestHost) -> Db {
+    let options = DbOptions { probe: false, ..DbOptions::default() };
+    Db::open(store.clone(), Arc::new(host.clone()), "db", options).unwrap()
+}
+
+async fn owner(db: &Db) -> Maintenance {
+    let options = MaintenanceOptions { merge: Some(eager()), gc: None, ..MaintenanceOptions::default() };
+    db.maintenance(options).await.unwrap()
+}
+
+#[test]
+fn an_owner_that_is_fenced_in_the_middle_of_a_merge_commits_nothing_and_takes_its_tables_back() {
+    block_on(async {
+        let mut fenced = 0;
+        for polls in 0.. {
+            let host = TestHost::new();
+            let memory = MemoryStore::new(Arc::new(host.clone()));
+            let store: Arc<dyn ObjectStore> = Arc::new(Yielding(Arc::new(memory)));
+            let db = open(&store, &host);
+            let writer = db.writer(WriterOptions::default()).await.unwrap();
+            for round in 0..3_u8 {
+                for n in 0..40 {
+                    writer.put(format!("key{n:02}").as_bytes(), &[round; 200]).await.unwrap();
+                }
+                writer.flush().await.unwrap();
+            }
+            let rivals_db = open(&store, &host);
+            let mut old = owner(&db).await;
+            let mut pass = pin!(old.run_once());
+            let mut done = None;
+            for _ in 0..polls {
+                done = poll_fn(|cx| match pass.as_mut().poll(cx) {
+                    Poll::Ready(done) => Poll::Ready(Some(done)),
+                    Poll::Pending => Poll::Ready(None),
+                })
+                .await;
+                if done.is_some() {
+                    break;
+                }
+            }
+            if let Some(done) = done {
+                assert_eq!(done.unwrap().merges.len(), 1);
+                assert!(
+                    fenced > 10,
+                    "fenced {fenced} times in {polls} polls: too few to have met every await"
+                );
+                return;
+            }
+            let mut rival = owner(&rivals_db).await;
+            let merged = match pass.await {
+                // Its entry was decided before the claim: the claim helped it.
+                Ok(report) => report.merges.len(),
+                Err(Error::Fenced { role: "maintenance", .. }) => {
+                    fenced += 1;
+                    0
+                }
+                Err(error) => panic!("after {polls} polls: {error}"),
+            };
+            assert_eq!(unnamed_tables(db.requests()).await, [] as [String; 0], "after {polls} polls");
+            let before = db.load_view().await.unwrap();
+            assert!(before.state().l0.len() == 3 || before.state().runs.len() == 1, "{merged} merges");
+            rival.run_once().await.unwrap();
+            let view = db.load_view().await.unwrap();
+            assert_eq!((view.state().l0.len(), view.state().runs.len()), (0, 1), "after {polls} polls");
+            let reader = db.reader(ReaderOptions::default()).await.unwrap();
+            let mut scan = reader.scan(ScanOptions::default()).await.unwrap();
+            for n in 0..40 {
+                let entry = scan.next().await.unwrap().unwrap();
+                assert_eq!(
+                    (&entry.key[..], &entry.value[..]),
+                    (format!("key{n:02}").as_bytes(), &[2; 200][..])
+                );
+            }
+            assert!(scan.next().await.unwrap().is_none());
+        }
+    });
+}
