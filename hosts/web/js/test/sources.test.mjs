@@ -1,6 +1,7 @@
 // The sources that are more than a base URL.
 import assert from "node:assert/strict";
 import { createHash, createHmac } from "node:crypto";
+import { createServer } from "node:http";
 import { test } from "node:test";
 import { ExpiredError, InvalidArgumentError, MemoryStore, PermissionError, Reader, StoreError } from "isledb";
 import { Database } from "isledb/full";
@@ -165,6 +166,49 @@ test("a ticket that does not have an object, one that is too old, and one that i
   await assert.rejects(short.refresh(), ExpiredError);
   await assert.rejects(Reader.open({ ticket: "{}" }), { code: "corrupt" });
   await assert.rejects(Reader.open({ ticket: "not a ticket" }), { code: "corrupt" });
+  await server.stop();
+});
+
+test("a ticket that follows goes on by URLs from the signer", async () => {
+  const store = new MemoryStore();
+  const writer = await (await Database.open({ store, prefix: "db" })).writer();
+  await writer.put("key", "old");
+  await writer.flush();
+  const objects = new Map();
+  const copy = async () => {
+    const { objects: listed } = await store.list("");
+    for (const { key } of listed) objects.set(key, Buffer.from((await store.get(key, {})).body));
+  };
+  await copy();
+  const server = await serve(objects);
+  const asked = [];
+  const signer = createServer(async (request, response) => {
+    const pieces = [];
+    for await (const piece of request) pieces.push(piece);
+    const { requests } = JSON.parse(Buffer.concat(pieces));
+    asked.push([request.url, request.headers.authorization, requests[0].path]);
+    if (request.headers.authorization !== "Bearer token") return response.writeHead(401).end("{}");
+    const urls = requests.map(({ path }) => ({ url: `${server.url}/${path}`, expires_at_ms: Date.now() + 60_000 }));
+    response.end(JSON.stringify({ urls }));
+  });
+  await new Promise((ready) => signer.listen(0, "127.0.0.1", ready));
+  signer.unref();
+  const follow = { current: `${server.url}/db/manifest/CURRENT`, signer: `http://127.0.0.1:${signer.address().port}` };
+  const ticket = ticketOf(server, objects, { follow, max_view_age_ms: 3_600_000 });
+  const reader = await Reader.open({ ticket, follow: { token: "token" } });
+  const stranger = await Reader.open({ ticket, follow: { token: "other" } });
+  const holder = await Reader.open({ ticket });
+  await writer.put("key", "new");
+  await writer.flush();
+  await copy();
+  assert.equal(await reader.refresh(), true);
+  assert.equal(await reader.getText("key"), "new");
+  assert.ok(asked.length > 0 && asked.every(([url, , path]) => url === "/v1/sign" && path.startsWith("db/")));
+  await stranger.refresh();
+  await assert.rejects(stranger.getText("key"), PermissionError);
+  assert.equal(await holder.refresh(), false);
+  assert.equal(await holder.getText("key"), "old");
+  signer.close();
   await server.stop();
 });
 

@@ -86,9 +86,9 @@ export class TicketStore implements ObjectStore {
   }
 
   async #urlOf(key: string): Promise<string> {
-    if (key === this.#full("manifest/CURRENT") && this.#ticket.followCurrent) return this.#ticket.followCurrent;
     const root = this.#full("");
-    const url = key.startsWith(root) ? this.#ticket.objects.get(key.slice(root.length)) : undefined;
+    const name = key.startsWith(root) ? key.slice(root.length) : "";
+    const url = name === "manifest/CURRENT" ? this.#ticket.followCurrent : this.#ticket.objects.get(name);
     if (url !== undefined && Date.now() <= this.#ticket.expiresAtMs) return url;
     if (this.#follow && this.#ticket.followSigner) return this.#signed(key, this.#ticket.followSigner);
     this.#check();
