@@ -11,7 +11,7 @@ export async function serve(objects, fault = () => undefined) {
   const server = createServer((request, response) => {
     const key = decodeURIComponent(new URL(request.url, "http://x").pathname.slice(1));
     requests.push({ method: request.method, key, headers: request.headers });
-    const wrong = fault({ method: request.method, key, headers: request.headers, number: requests.length });
+    const wrong = fault({ method: request.method, key, url: request.url, headers: request.headers, number: requests.length });
     if (wrong === "hang") return;
     if (wrong && typeof wrong === "object") {
       response.writeHead(wrong.status, wrong.headers).end(wrong.body ?? "");
