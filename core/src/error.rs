@@ -157,6 +157,16 @@ pub enum Error {
         /// The setting that bounds it.
         setting: &'static str,
     },
+    /// A merge needs more than the budget of the pass, and was not begun: raise the budget, or let a larger host do it.
+    #[error("over budget: the next merge needs {what} of {need}, {limit} is the limit")]
+    OverBudget {
+        /// The option that bounds it: `max_requests` or `max_memory_bytes`.
+        what: &'static str,
+        /// What the merge needs, in all that the pass would have used behind it.
+        need: u64,
+        /// The value of the option.
+        limit: u64,
+    },
     /// The handle was closed.
     #[error("{what} is closed")]
     Closed {
@@ -211,10 +221,52 @@ impl Error {
             Error::Corrupt { .. } => ErrorKind::Corrupt,
             Error::Untrusted { .. } => ErrorKind::Untrusted,
             Error::Unsupported { .. } => ErrorKind::Unsupported,
-            Error::InvalidArgument { .. } => ErrorKind::InvalidArgument,
+            Error::InvalidArgument { .. } | Error::OverBudget { .. } => ErrorKind::InvalidArgument,
             Error::Fenced { .. } => ErrorKind::Fenced,
             Error::OutcomeUnknown { .. } => ErrorKind::Unknown,
             Error::Closed { .. } => ErrorKind::Closed,
+        }
+    }
+
+    /// Its name in other languages: what crosses the border of a component or of a script instead of the variant. Hosts without
+    /// Rust types decide by it, so a name never changes.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Error::NotFound { .. } => "not-found",
+            Error::Precondition { .. } => "precondition",
+            Error::NotModified { .. } => "not-modified",
+            Error::Permission { .. } => "permission",
+            Error::Unavailable { .. } => "unavailable",
+            Error::Timeout { .. } => "timeout",
+            Error::Corrupt { .. } => "corrupt",
+            Error::Untrusted { .. } => "untrusted",
+            Error::Unsupported { .. } => "unsupported",
+            Error::InvalidArgument { .. } => "invalid-argument",
+            Error::NoDatabase { .. } => "no-database",
+            Error::Fenced { .. } => "fenced",
+            Error::Backpressure { .. } => "backpressure",
+            Error::OverBudget { .. } => "over-budget",
+            Error::OutcomeUnknown { .. } => "outcome-unknown",
+            Error::ViewExpired { .. } => "view-expired",
+            Error::CursorExpired { .. } => "cursor-expired",
+            Error::TicketExpired { .. } => "ticket-expired",
+            Error::Closed { .. } => "closed",
+        }
+    }
+
+    /// The error that a store on the other side of such a border means by `code` and `message`. A code that no store has
+    /// counts as `Unavailable`, which leaves the outcome of a write open.
+    pub fn of_store(code: &str, object: &str, message: String) -> Error {
+        let object = object.to_owned();
+        match code {
+            "not-found" => Error::NotFound { object },
+            "precondition" => Error::Precondition { object },
+            "not-modified" => Error::NotModified { object },
+            "permission" => Error::Permission { object, message },
+            "corrupt" => Error::corrupt(&object, None, "what was asked of the store", message),
+            "unsupported" => Error::Unsupported { object, what: message },
+            "invalid-argument" => Error::InvalidArgument { what: format!("{object}: {message}") },
+            _ => Error::Unavailable { object, message },
         }
     }
 
@@ -300,4 +352,30 @@ pub(crate) fn key_text(key: &[u8]) -> String {
 
 fn at(offset: &Option<u64>) -> String {
     offset.map(|o| format!(" at byte {o}")).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_store_may_say_keeps_its_code_across_a_border() {
+        let codes = [
+            "not-found",
+            "precondition",
+            "not-modified",
+            "permission",
+            "unavailable",
+            "corrupt",
+            "unsupported",
+            "invalid-argument",
+        ];
+        for code in codes {
+            let error = Error::of_store(code, "db/manifest/CURRENT", "words of the store".to_owned());
+            assert_eq!(error.code(), code);
+            assert!(error.to_string().starts_with("db/manifest/CURRENT") || code == "invalid-argument");
+        }
+        let strange = Error::of_store("teapot", "k", String::new());
+        assert!(strange.leaves_outcome_open(), "{strange}");
+    }
 }

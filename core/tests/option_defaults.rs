@@ -174,7 +174,10 @@ fn of_maintenance() {
         max_view_age,
         change_retention,
         deadline,
+        max_requests,
+        max_memory_bytes,
     } = MaintenanceOptions::default();
+    assert_eq!((max_requests, max_memory_bytes), (None, None));
     is_default_merge(merge.unwrap());
     assert!(retention.is_none() && marks.is_none());
     let GcOptions { interval, grace, scan_interval, max_deletes } = gc.unwrap();

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::budget;
 use super::merge::{Made, Surroundings, execute};
 use super::options::MergeOptions;
 use super::owner::Maintenance;
@@ -30,6 +31,7 @@ impl Maintenance {
     /// Merges until nothing waits (or the original beside must be heard of first).
     pub(super) async fn merge_all(&mut self, wanted: Wanted, report: &mut Report) -> Result<()> {
         let Some(options) = self.options().merge.clone() else { return Ok(()) };
+        let mut spent = 0;
         for _ in 0..MAX_MERGES {
             let replay = self.publisher.view().replay.clone();
             let turn = self.turn();
@@ -42,6 +44,15 @@ impl Maintenance {
             if !self.may_publish() {
                 report.waits_for_writer = true;
                 return Ok(());
+            }
+            let need = budget::need(&job, &options);
+            match budget::check(self.options(), need, spent) {
+                Err(error) if report.merges.is_empty() => return Err(error),
+                Err(error) => {
+                    report.over_budget = Some(error);
+                    return Ok(());
+                }
+                Ok(()) => spent += need.requests,
             }
             let full = job.kind == JobKind::Full;
             match self.merge_one(&options, &replay, job).await {

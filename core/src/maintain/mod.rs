@@ -4,6 +4,7 @@
 //! one of its own, or for the length of one call. `plan` says what to do: pure functions of state, policy and time. `merge`
 //! does what the plan says with tables. Nothing here is needed for correct reads: a bucket without maintenance only grows.
 
+pub mod budget;
 mod clock;
 mod compactor;
 mod filter;

@@ -43,6 +43,11 @@ pub struct MaintenanceOptions {
     /// How long one upload or publication repeats failed requests before the pass fails (a later one begins anew). Default
     /// 60 s; 1 ms to 10 min, well below the ages that the commit protocol relies on.
     pub deadline: Duration,
+    /// Requests that the merges of one pass may make, estimated from sizes before each begins. Default: no bound; at least 1.
+    /// What does not fit is not begun: `OverBudget` where it is the first, else [`Report::over_budget`](super::Report).
+    pub max_requests: Option<u64>,
+    /// Bytes that one merge may hold, estimated the same way. Default: no bound; at least 1.
+    pub max_memory_bytes: Option<u64>,
 }
 
 impl Default for MaintenanceOptions {
@@ -59,6 +64,8 @@ impl Default for MaintenanceOptions {
             max_view_age: None,
             change_retention: None,
             deadline: Duration::from_secs(60),
+            max_requests: None,
+            max_memory_bytes: None,
         }
     }
 }
@@ -116,6 +123,8 @@ impl MaintenanceOptions {
         }
         within("check_interval (ms)", millis(self.check_interval), 10..=DAY_MS)?;
         within("deadline (ms)", millis(self.deadline), 1..=600_000)?;
+        within("max_requests", self.max_requests.unwrap_or(1), 1..=u64::MAX)?;
+        within("max_memory_bytes", self.max_memory_bytes.unwrap_or(1), 1..=u64::MAX)?;
         self.claim().validate()
     }
 
@@ -174,7 +183,9 @@ mod tests {
         fn merge(options: &mut MaintenanceOptions) -> &mut MergeOptions {
             options.merge.as_mut().unwrap()
         }
-        let cases: [(&str, Change); 17] = [
+        let cases: [(&str, Change); 19] = [
+            ("max_requests", |o| o.max_requests = Some(0)),
+            ("max_memory_bytes", |o| o.max_memory_bytes = Some(0)),
             ("retention count", |o| o.retention = Some(Retention { count: 0, ..Retention::default() })),
             ("gc max_deletes", |o| o.gc.as_mut().unwrap().max_deletes = 0),
             ("check_interval", |o| o.check_interval = Duration::from_millis(9)),

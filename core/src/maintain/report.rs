@@ -5,7 +5,7 @@ use super::plan::debt::Debt;
 use super::plan::merge::{Job, JobKind};
 use super::plan::removal::RetentionPlan;
 use super::retain::RetentionReport;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// What one pass did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct Report {
     pub retention: Option<RetentionReport>,
     /// What garbage collection did, where it ran.
     pub gc: Option<GcReport>,
+    /// Why the next merge was not begun, where the budget of the pass was the reason: `OverBudget`, with what it needs.
+    pub over_budget: Option<Error>,
     /// Something is due, and waits for the live original's next entry.
     pub waits_for_writer: bool,
 }
