@@ -18,6 +18,7 @@ mod json;
 mod keys;
 mod loading;
 mod output;
+mod plugins;
 mod progress;
 mod role;
 mod rows;

@@ -15,10 +15,14 @@ With --full everything goes into one run. Inputs stay in the bucket until `gc` d
 that are open go on reading. Takes the maintenance role; whoever held it is fenced and ends. When it
 is interrupted, the merge under way costs its time and nothing else.
 
+A plugin sees what is merged, so use it with --full to let it see everything. Where it fails, nothing
+is changed.
+
 Examples:
   isledb compact ./db --dry-run
   isledb compact s3://bucket/db --throttle 50MiB
-  isledb compact ./db --full --json")]
+  isledb compact ./db --full --json
+  isledb compact ./db --full --plugin expire.wasm")]
 pub(crate) struct Args {
     #[command(flatten)]
     database: Database,
@@ -33,7 +37,7 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(args: Args, context: &mut Context) -> Outcome {
     let mut options = args.role.options(&context.global);
-    options.merge = Some(args.merge.options());
+    options.merge = Some(args.merge.options()?);
     let connection = context.connect(args.database.url())?;
     if args.role.dry_run {
         return upkeep::dry_run(context, &connection, &options).await;

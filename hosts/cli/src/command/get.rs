@@ -1,6 +1,7 @@
 //! `isledb get`.
 
 use std::io::IsTerminal;
+use std::path::PathBuf;
 
 use bytes::Bytes;
 use clap::Args as Flags;
@@ -11,6 +12,7 @@ use crate::entry;
 use crate::exit::{Code, Failure, Outcome};
 use crate::keys::Encoding;
 use crate::output::BAD;
+use crate::plugins::Transform;
 
 /// Read one or many keys
 #[derive(Debug, Flags)]
@@ -32,12 +34,16 @@ pub(crate) struct Args {
     /// Read as of this log slot (see `stat`), as far back as the change feed reaches
     #[arg(long, value_name = "SLOT")]
     at: Option<u64>,
+    /// A value transform, which changes or hides what is read (a build with the feature `plugins`)
+    #[arg(long, value_name = "FILE.wasm")]
+    transform: Option<PathBuf>,
 }
 
 pub(crate) async fn run(args: Args, context: &mut Context) -> Outcome {
     let encoding = context.global.encoding();
     let key = |key: &String| encoding.key(key).map(Bytes::from);
     let keys = args.keys.iter().map(key).collect::<Outcome<Vec<_>>>()?;
+    let transform = args.transform.as_deref().map(Transform::load).transpose()?;
     let connection = context.connect(args.database.url())?;
     let reader = match args.at {
         Some(slot) => connection.reader_at(slot).await?,
@@ -45,6 +51,10 @@ pub(crate) async fn run(args: Args, context: &mut Context) -> Outcome {
     };
     // All at once, so that a key more is not a round trip more, in the order of the keys.
     let entries = reader.get_many_entries(&keys).await?;
+    let entries = match &transform {
+        Some(transform) => transform.apply(entries)?,
+        None => entries,
+    };
 
     let single = keys.len() == 1;
     let mut missing = Vec::new();

@@ -54,7 +54,7 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: Args, context: &mut Context) -> Outcome {
     let mut options = args.role.options(&context.global);
     options.check_interval = args.every;
-    options.merge = (!args.no_merge).then(|| args.merge.options());
+    options.merge = if args.no_merge { None } else { Some(args.merge.options()?) };
     options.gc = (!args.no_gc).then(GcOptions::default);
     options.retention = args.retain.map(|mode| args.retention.options(mode));
     let connection = context.connect(args.database.url())?;

@@ -1,6 +1,7 @@
 //! `isledb scan`.
 
 use std::ops::Bound;
+use std::path::PathBuf;
 
 use clap::Args as Flags;
 use isledb::read::{Entry, ScanOptions};
@@ -12,6 +13,11 @@ use crate::entry;
 use crate::exit::Outcome;
 use crate::json::Line;
 use crate::keys::Encoding;
+use crate::output::KEY;
+use crate::plugins::Formatter;
+
+/// Entries that a formatter sees in one call.
+const FORMATTED_AT_ONCE: usize = 256;
 
 /// List entries in key order
 #[derive(Debug, Flags)]
@@ -35,6 +41,9 @@ pub(crate) struct Args {
     /// Say only how many there are
     #[arg(long, conflicts_with_all = ["reverse", "keys_only"])]
     count: bool,
+    /// A key formatter, which shows keys and values to people (a build with the feature `plugins`)
+    #[arg(long, value_name = "FILE.wasm", conflicts_with = "count")]
+    format_keys: Option<PathBuf>,
 }
 
 /// Which keys.
@@ -70,6 +79,7 @@ impl Range {
 
 pub(crate) async fn run(args: Args, context: &mut Context) -> Outcome {
     let options = args.range.options(context.global.encoding())?;
+    let formatter = args.format_keys.as_deref().map(Formatter::load).transpose()?;
     let connection = context.connect(args.database.url())?;
     if args.count {
         return count(options, &connection, context).await;
@@ -77,8 +87,41 @@ pub(crate) async fn run(args: Args, context: &mut Context) -> Outcome {
     let reader = connection.reader().await?;
     let options = if args.reverse { options.reversed() } else { options };
     let mut scan = reader.view().scan(&options);
+    let Some(formatter) = formatter else {
+        while let Some(entry) = scan.next().await? {
+            print(&entry, args.keys_only, context)?;
+        }
+        return Ok(());
+    };
+    let mut page = Vec::with_capacity(FORMATTED_AT_ONCE);
     while let Some(entry) = scan.next().await? {
-        print(&entry, args.keys_only, context)?;
+        page.push(entry);
+        if page.len() == FORMATTED_AT_ONCE {
+            print_formatted(&formatter, &std::mem::take(&mut page), args.keys_only, context)?;
+        }
+    }
+    print_formatted(&formatter, &page, args.keys_only, context)
+}
+
+/// A page of entries, each with the text that the plugin has for it.
+fn print_formatted(formatter: &Formatter, page: &[Entry], keys_only: bool, context: &mut Context) -> Outcome {
+    let encoding = context.global.encoding();
+    let keys: Vec<&[u8]> = page.iter().map(|entry| &entry.key[..]).collect();
+    let keys = formatter.keys(&keys)?;
+    let values = if keys_only { vec![None; page.len()] } else { formatter.values(page)? };
+    let out = &mut context.out;
+    for (entry, (key, value)) in page.iter().zip(keys.into_iter().zip(values)) {
+        if out.is_json() {
+            out.json(entry::json(entry, keys_only).field("key_text", key).field("value_text", value))?;
+            continue;
+        }
+        // What a plugin writes is as little to be trusted on a terminal as what the database holds.
+        let shown = |text: Option<String>, bytes: &[u8]| match text {
+            Some(text) => Encoding::Utf8.show(text.as_bytes()),
+            None => encoding.show(bytes),
+        };
+        let line = out.paint(KEY, &shown(key, &entry.key));
+        out.line(if keys_only { line } else { format!("{line}\t{}", shown(value, &entry.value)) })?;
     }
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! `isledb why`.
 
+use std::path::PathBuf;
+
 use clap::Args as Flags;
 use isledb::read::{Answer, FilterVerdict, Held, KeyVersion, Skip, Source, Why};
 
@@ -10,6 +12,7 @@ use crate::exit::{Code, Failure, Outcome};
 use crate::json::Line;
 use crate::keys::Encoding;
 use crate::output::{self, BAD, FAINT, GOOD, Output};
+use crate::plugins::Formatter;
 
 /// Show what each table says of a key, and why `get` answers as it does
 #[derive(Debug, Flags)]
@@ -37,11 +40,18 @@ pub(crate) struct Args {
     /// As of this log slot (see `stat`), as far back as the change feed reaches
     #[arg(long, value_name = "SLOT")]
     at: Option<u64>,
+    /// A key formatter, which shows the key to people (a build with the feature `plugins`)
+    #[arg(long, value_name = "FILE.wasm")]
+    format_keys: Option<PathBuf>,
 }
 
 pub(crate) async fn run(args: Args, context: &mut Context) -> Outcome {
     let encoding = context.global.encoding();
     let key = encoding.key(&args.key)?;
+    let key_text = match &args.format_keys {
+        Some(path) => Formatter::load(path)?.keys(&[&key])?.into_iter().next().flatten(),
+        None => None,
+    };
     let connection = context.connect(args.database.url())?;
     let reader = match args.at {
         Some(slot) => connection.reader_at(slot).await?,
@@ -54,6 +64,9 @@ pub(crate) async fn run(args: Args, context: &mut Context) -> Outcome {
             out.json(json(source, (why.winner == Some(i)).then_some(why.answer)))?;
         }
     } else {
+        if let Some(key_text) = key_text {
+            out.line(format!("{} is {}", encoding.show(&key), Encoding::Utf8.show(key_text.as_bytes())))?;
+        }
         let text = text(&why, args.all, encoding, out);
         out.line(text)?;
     }

@@ -1,5 +1,6 @@
 //! Flags that several maintenance commands have.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -7,6 +8,8 @@ use isledb::maintain::retain::{Retention, RetentionMode};
 use isledb::maintain::{MaintenanceOptions, MergeOptions};
 
 use crate::args::Global;
+use crate::exit::Outcome;
+use crate::plugins;
 
 /// The longest deadline of one upload or publication.
 const DEADLINE_MAX: Duration = Duration::from_secs(600);
@@ -53,13 +56,18 @@ pub(crate) struct MergeFlags {
     /// The most bytes a second that merges read and write together: 50MiB; no limit by default
     #[arg(long, value_name = "SIZE", value_parser = crate::size::parse, help_heading = "Merge")]
     throttle: Option<u64>,
+    /// A compaction filter, which keeps, drops or rewrites what is merged (a build with the feature `plugins`)
+    #[arg(long, value_name = "FILE.wasm", help_heading = "Merge")]
+    plugin: Option<PathBuf>,
 }
 
 impl MergeFlags {
-    pub(crate) fn options(&self) -> MergeOptions {
-        let mut options = MergeOptions { bytes_per_second: self.throttle, ..MergeOptions::default() };
+    /// Errors: what is wrong with the plugin, by its name.
+    pub(crate) fn options(&self) -> Outcome<MergeOptions> {
+        let filter = self.plugin.as_deref().map(plugins::compaction_filter).transpose()?;
+        let mut options = MergeOptions { bytes_per_second: self.throttle, filter, ..MergeOptions::default() };
         options.policy.l0_tables = self.l0_tables;
-        options
+        Ok(options)
     }
 }
 
