@@ -309,3 +309,15 @@ fn entries_that_lie_end_in_an_error() {
     }
     assert!(errors > 100, "{errors} of the lies were found out: this test tests nothing");
 }
+
+/// Found by reading: a name may repeat all of the one before it for four bytes, and each was kept whole. A block of 64 MiB could so ask
+/// for terabytes.
+#[test]
+fn names_that_repeat_each_other_without_end_are_refused() {
+    let name: &'static str = "n".repeat(4096).leak();
+    for (copies, sound) in [(250, true), (260, false)] {
+        let craft = Craft { properties: vec![(name, b"v".to_vec()); copies], ..Craft::default() };
+        let opened = Stored::open("db/sstable/names.sst", craft.build(&golden_entries(4), 4), None);
+        assert_eq!(opened.is_ok(), sound, "{copies} names of {} bytes", name.len());
+    }
+}

@@ -159,25 +159,52 @@ fn current() -> impl Strategy<Value = Current> {
     let window = any::<(u64, u64)>().prop_map(|(a, b)| (a.min(b), a.max(b)));
     let fences = (option::of(fence()), option::of(fence()));
     (text(), window, any::<u64>(), fences, vec(option::of(any::<u64>()), 6), vec(entry(), 0..3)).prop_map(
-        |(snapshot, (log_seq_start, next_seq), next_epoch, (writer, compactor), optional, entries)| Current {
-            snapshot,
-            log_seq_start,
-            next_seq,
-            next_epoch,
-            max_committed_lsn: optional[0],
-            low_watermark_lsn: optional[1],
-            writer_fence: writer,
-            compactor_fence: compactor,
-            next_sequence: optional[2],
-            feed_floor_seq: optional[3],
-            max_view_age_ms: optional[4],
-            change_retention_ms: optional[5],
-            inline_log: entries
-                .iter()
-                .map(|entry| InlineEntry { seq: entry.seq, bytes: entry.encode() })
-                .collect(),
+        |(snapshot, (log_seq_start, next_seq), next_epoch, (writer, compactor), optional, mut entries)| {
+            // In slot order, and each slot once, as every writer has them.
+            entries.sort_by_key(|entry| entry.seq);
+            entries.dedup_by_key(|entry| entry.seq);
+            Current {
+                snapshot,
+                log_seq_start,
+                next_seq,
+                next_epoch,
+                max_committed_lsn: optional[0],
+                low_watermark_lsn: optional[1],
+                writer_fence: writer,
+                compactor_fence: compactor,
+                next_sequence: optional[2],
+                feed_floor_seq: optional[3],
+                max_view_age_ms: optional[4],
+                change_retention_ms: optional[5],
+                inline_log: entries
+                    .iter()
+                    .map(|entry| InlineEntry { seq: entry.seq, bytes: entry.encode() })
+                    .collect(),
+            }
         },
     )
+}
+
+#[test]
+fn inlined_entries_out_of_order_and_a_log_without_room_are_refused() {
+    let decode = |bytes: &Bytes| Current::decode("CURRENT", bytes);
+    let entry = |seq| InlineEntry { seq, bytes: Bytes::from(format!("{{\"seq\":{seq}}}")) };
+    let with = |slots: &[u64]| Current {
+        log_seq_start: 1,
+        next_seq: 9,
+        inline_log: slots.iter().map(|slot| entry(*slot)).collect(),
+        ..Current::default()
+    };
+    let sound = with(&[2, 3, 7]);
+    assert_eq!(decode(&sound.encode()).unwrap().inline(7), Some(&entry(7).bytes));
+    assert_eq!(decode(&sound.encode()).unwrap().inline(4), None);
+    for slots in [&[3, 2][..], &[2, 2]] {
+        assert!(matches!(decode(&with(slots).encode()), Err(Error::Corrupt { .. })), "{slots:?}");
+    }
+    let full = Current { next_seq: u64::MAX, ..Current::default() };
+    assert!(matches!(decode(&full.encode()), Err(Error::Corrupt { .. })), "no slot is left behind it");
+    let last = Current { next_seq: u64::MAX - 1, ..Current::default() };
+    assert_eq!(decode(&last.encode()).unwrap(), last);
 }
 
 fn marks() -> impl Strategy<Value = PendingMarks> {

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use futures::executor::block_on;
-use isledb_core::format::manifest::{Op, SstMeta};
+use isledb_core::format::manifest::{BloomMeta, Current, Op, Snapshot, SstMeta};
 use isledb_core::format::sst::TableOptions;
 use isledb_core::host::{GetOptions, MemoryStore, Metered, ObjectStore, PutCondition};
 use isledb_core::signature::{Ed25519Signer, Ed25519Verifier, SignaturePolicy, Trust};
@@ -169,6 +169,34 @@ fn a_manifest_that_cannot_be_read_is_named_and_ends_the_check() {
             assert_eq!(outcome.unwrap_err().object(), Some(key));
         });
         restore(&store, key, right);
+    }
+}
+
+/// Found by reading for what a hostile bucket could ask for: a CURRENT of a few bytes said that 2^60 entries are kept, and the check
+/// asked for each of them, and kept a finding for each.
+#[test]
+fn a_feed_that_is_said_to_be_endless_ends() {
+    let store = MemoryStore::new(TestClock::new());
+    let current =
+        Current { log_seq_start: 1 << 60, next_seq: 1 << 60, feed_floor_seq: Some(1), ..Current::default() };
+    block_on(store.put("db/manifest/CURRENT", current.encode(), PutCondition::None)).unwrap();
+    let (findings, summary) = verify(&store, "db", false);
+    let missing = findings.iter().filter(|finding| finding.kind == Missing);
+    assert_eq!(missing.count(), 1025, "a lot one by one, then all the rest in one line");
+    assert!(findings.last().is_some_and(|last| last.message.contains(&((1u64 << 60) - 1).to_string())));
+    assert!(summary.unwrap().problems >= 1025);
+}
+
+/// Found by reading: the end of a container at the end of 64 bits was computed without a check, which a build with overflow checks
+/// ends by a panic, and another takes for an empty range.
+#[test]
+fn a_bloom_container_that_no_object_can_have_is_refused() {
+    let meta = SstMeta { id: "a.sst".into(), size: 100, ..SstMeta::default() };
+    for (offset, sound) in [(100, true), (99, false), (i64::MAX as u64, true), (u64::MAX - 20, false)] {
+        let bloom = BloomMeta { bits_per_key: 10, k: 6, offset, length: 64 };
+        let snapshot =
+            Snapshot { l0: vec![Arc::new(SstMeta { bloom, ..meta.clone() })], ..Snapshot::default() };
+        assert_eq!(Snapshot::decode("snapshot", &snapshot.encode()).is_ok(), sound, "{offset}");
     }
 }
 

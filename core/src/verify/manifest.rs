@@ -24,6 +24,9 @@ use crate::tail::feed;
 /// So often the manifest is read anew because it moved meanwhile.
 const MAX_READS: u32 = 8;
 
+/// So many entries are read before it is asked whether any of them was there.
+const SLOTS_IN_A_LOT: u64 = 1024;
+
 /// What the manifest names.
 pub(super) struct Named {
     /// CURRENT's.
@@ -133,7 +136,7 @@ async fn documents(
         findings.push(Finding::new(&layout.current(), FindingKind::Disagrees, message));
     }
     let slots = kept_slots(current);
-    let (window, feed) = read_entries(storage, current, slots.clone(), at_once, findings).await?;
+    let Entries { window, feed } = read_entries(storage, current, slots.clone(), at_once, findings).await?;
     let name = snapshot.as_ref().map(|(name, _)| name.clone());
     let replay = Replay::full(current, snapshot.map(|(_, snapshot)| snapshot), &window)?;
     let mut tables = BTreeMap::new();
@@ -179,21 +182,61 @@ pub(super) fn kept_slots(current: &Current) -> Range<u64> {
     floor.min(window.end)..window.end
 }
 
-/// The entries of the window, and those of them and of the feed that add a table or claim a role, by slot.
+/// What is known of the entries that are kept.
+#[derive(Default)]
+struct Entries {
+    window: Vec<LogEntry>,
+    /// Those of the window and of the feed that add a table or claim a role, by slot.
+    feed: Vec<LogEntry>,
+}
+
+/// The entries of `slots`, lot by lot. Below the window one may be missing; where a whole lot is, the log is listed for the next one
+/// that is there, since CURRENT may say of any number of slots that they are kept.
 async fn read_entries(
     storage: &dyn ManifestStorage,
     current: &Current,
     slots: Range<u64>,
     at_once: usize,
     findings: &mut Vec<Finding>,
-) -> Result<(Vec<LogEntry>, Vec<LogEntry>)> {
+) -> Result<Entries> {
+    let mut entries = Entries::default();
+    let mut start = slots.start;
+    while start < slots.end {
+        let below = if start < current.log_seq_start { current.log_seq_start } else { slots.end };
+        let lot = start..below.min(start.saturating_add(SLOTS_IN_A_LOT));
+        start = lot.end;
+        let found = read_lot(storage, current, lot.clone(), at_once, &mut entries, findings).await?;
+        if found == 0 && lot.end < current.log_seq_start {
+            let next = storage.list_log(lot.end - 1).await?.first().copied().unwrap_or(current.log_seq_start);
+            start = next.clamp(lot.end, current.log_seq_start);
+            if start > lot.end {
+                let object = storage.layout().log(lot.end);
+                let message =
+                    format!("the feed reaches back to it, and all entries up to {} are missing", start - 1);
+                findings.push(Finding::new(&object, FindingKind::Missing, message));
+            }
+        }
+    }
+    Ok(entries)
+}
+
+/// Reads the entries of some slots; says how many objects there were.
+async fn read_lot(
+    storage: &dyn ManifestStorage,
+    current: &Current,
+    slots: Range<u64>,
+    at_once: usize,
+    entries: &mut Entries,
+    findings: &mut Vec<Finding>,
+) -> Result<u64> {
     let layout = storage.layout();
-    let (mut window, mut feed) = (Vec::new(), Vec::new());
+    let mut found = 0;
     let mut reads =
         stream::iter(slots).map(|slot| async move { (slot, storage.read_log(slot).await) }).buffered(at_once);
     while let Some((slot, read)) = reads.next().await {
         let object = layout.log(slot);
         let inline = current.inline(slot);
+        found += u64::from(!matches!(read, Err(Error::NotFound { .. })));
         let entry = match read.and_then(|bytes| Ok((LogEntry::decode(&object, slot, &bytes)?, bytes))) {
             Ok((entry, bytes)) => {
                 if inline.is_some_and(|inline| *inline != bytes) {
@@ -220,13 +263,13 @@ async fn read_entries(
             }
         };
         if matches!(entry.op, Op::AddSstable(_) | Op::FenceClaim { .. }) {
-            feed.push(entry.clone());
+            entries.feed.push(entry.clone());
         }
         if slot >= current.log_seq_start {
-            window.push(entry);
+            entries.window.push(entry);
         }
     }
-    Ok((window, feed))
+    Ok(found)
 }
 
 /// Tables that the change feed reads, whether or not they are in the state. A bucket that does not say how far its feed

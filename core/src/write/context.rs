@@ -65,7 +65,8 @@ impl Context {
         let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
         names.last_ns = salted_ns.max(names.last_ns + 1);
         let epoch = names.next_epoch;
-        names.next_epoch += 1;
+        // A label: where the manifest has run out of them, several tables share the last.
+        names.next_epoch = names.next_epoch.saturating_add(1);
         let id = format!("{epoch}-{first_sequence}-{last_sequence}-{}.sst", names.last_ns);
         TableName { id, epoch, unix_ns: now_ns }
     }

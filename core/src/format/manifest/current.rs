@@ -92,7 +92,8 @@ impl Current {
     /// Reads CURRENT. Inlined entries are slices of `bytes`; they are read by [`super::LogEntry::decode`] when used.
     ///
     /// Errors: `Unsupported` for a database of a later version of the original, naming the field that tells; `Corrupt` for
-    /// what is no CURRENT, has a wrong checksum, or a window that ends before it starts.
+    /// what is no CURRENT, has a wrong checksum, a window that ends before it starts or leaves no slot behind it, or inlined
+    /// entries in another order.
     pub fn decode(object: &str, bytes: &Bytes) -> Result<Current> {
         const WHAT: &str = "a CURRENT document";
         json::check_size(object, WHAT, bytes, MAX_CURRENT_BYTES)?;
@@ -106,17 +107,20 @@ impl Current {
             });
         }
         let mut current: Current = json::decode(object, WHAT, bytes, MAX_CURRENT_BYTES)?;
-        if current.next_seq < current.log_seq_start {
+        if current.next_seq < current.log_seq_start || current.next_seq == u64::MAX {
             return Err(Error::corrupt(
                 object,
                 None,
-                "log_seq_start <= next_seq",
+                "log_seq_start <= next_seq < 2^64 - 1",
                 format!("{} and {}", current.log_seq_start, current.next_seq),
             ));
         }
         // Where somebody else rewrote the document, nothing vouches for the entries: their objects are read instead.
         if let Some(entries) = fields.inline_log.filter(|_| ours) {
             current.inline_log = inline_entries(bytes, entries).map_err(|e| json::not_a(object, WHAT, &e))?;
+            if !current.inline_log.is_sorted_by(|a, b| a.seq < b.seq) {
+                return Err(Error::corrupt(object, None, "inlined entries in slot order", "another order"));
+            }
         }
         Ok(current)
     }
@@ -154,7 +158,8 @@ impl Current {
 
     /// The inlined entry of a slot.
     pub fn inline(&self, slot: u64) -> Option<&Bytes> {
-        self.inline_log.iter().find(|entry| entry.seq == slot).map(|entry| &entry.bytes)
+        let at = self.inline_log.binary_search_by_key(&slot, |entry| entry.seq).ok()?;
+        self.inline_log.get(at).map(|entry| &entry.bytes)
     }
 
     /// The claim of a role.

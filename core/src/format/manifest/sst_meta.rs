@@ -135,7 +135,11 @@ impl SstMeta {
         if self.meta_offset.is_some_and(|offset| offset >= self.size) {
             return refuse("MetaOffset < Size", format!("{:?} of {}", self.meta_offset, self.size));
         }
-        if self.bloom.length > 0 && (self.bloom.length > MAX_BLOOM_BYTES || self.bloom.offset < self.size) {
+        // Whoever adds its length, and that of what ends it, to the offset must not leave 64 bits.
+        let places = self.size..=i64::MAX as u64;
+        if self.bloom.length > 0
+            && (self.bloom.length > MAX_BLOOM_BYTES || !places.contains(&self.bloom.offset))
+        {
             return refuse(
                 "its bloom container behind it",
                 format!("offset {} and length {}", self.bloom.offset, self.bloom.length),

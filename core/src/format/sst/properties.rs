@@ -26,6 +26,10 @@ const INDEX_KEY_IS_USER_KEY: &str = "rocksdb.index.key.is.user.key";
 const INDEX_VALUE_IS_DELTA: &str = "rocksdb.index.value.is.delta.encoded";
 const GLOBAL_SEQUENCE: &str = "rocksdb.external_sst_file.global_seqno";
 
+/// What the names may take in memory: a name may repeat nearly all of the one before for three bytes, so a block of 64 MiB then stands for
+/// terabytes of them.
+const MAX_NAME_BYTES: u64 = 1 << 20;
+
 /// The properties of a table. Counters are what its writer said; nothing relies on them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Properties {
@@ -41,7 +45,13 @@ impl Properties {
     /// else than what is read here.
     pub(super) fn decode(object: &str, at: u64, body: Bytes) -> Result<Properties> {
         let mut rows = Vec::new();
+        let mut name_bytes = 0;
         RowBlock::parse(object, at, body)?.for_each(object, at, |name, value| {
+            name_bytes += name.len() as u64;
+            if name_bytes > MAX_NAME_BYTES {
+                let expected = format!("names of properties of {MAX_NAME_BYTES} bytes at most");
+                return Err(Error::corrupt(object, at, expected, "more"));
+            }
             rows.push((Bytes::copy_from_slice(name), value));
             Ok(())
         })?;
