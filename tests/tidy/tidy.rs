@@ -416,3 +416,77 @@ fn every_option_is_in_the_table_of_limits_and_its_default_in_a_test() {
     none(undocumented, "add a row to docs/limits.md: default, bound, what happens beyond it");
     none(untested, "name its default in option_defaults.rs, in a pattern with every field");
 }
+
+/// For each variant of core's error a test that meets it: (variant, file, test).
+const ERRORS_MET: &[(&str, &str, &str)] = &[
+    ("NotFound", "core/src/host/retry.rs", "answers_are_not_repeated"),
+    (
+        "Precondition",
+        "core/src/maintain/gc/tests/storage.rs",
+        "a_document_is_replaced_only_in_the_version_that_is_known",
+    ),
+    (
+        "NotModified",
+        "core/src/host/memory.rs",
+        "conditional_get_answers_not_modified_only_for_the_present_version",
+    ),
+    ("Permission", "core/src/host/probe.rs", "forbidden_for_a_missing_name_asks_for_the_right_to_list"),
+    ("Unavailable", "core/src/host/probe.rs", "a_store_that_never_answers_is_unavailable_not_unsupported"),
+    (
+        "Timeout",
+        "core/src/manifest/tests/publishing.rs",
+        "a_claim_that_cannot_cover_what_is_decided_times_out",
+    ),
+    ("Corrupt", "core/src/manifest/tests/claiming.rs", "a_log_that_lost_its_current_is_refused"),
+    ("Untrusted", "core/tests/signatures.rs", "a_tailer_reads_no_table_that_is_not_to_be_trusted"),
+    (
+        "Unsupported",
+        "core/tests/database.rs",
+        "a_store_that_ignores_conditions_is_refused_before_anything_is_written",
+    ),
+    ("InvalidArgument", "core/src/maintain/gc/policy.rs", "what_is_out_of_bounds_is_refused_by_name"),
+    ("NoDatabase", "core/tests/verify.rs", "a_sound_database_gives_no_finding"),
+    ("Fenced", "core/src/manifest/tests/publishing.rs", "a_fenced_writer_commits_nothing"),
+    (
+        "Backpressure",
+        "core/src/write/tests/limits.rs",
+        "backpressure_comes_at_the_deadline_and_nothing_is_lost",
+    ),
+    (
+        "OutcomeUnknown",
+        "core/src/manifest/tests/settling.rs",
+        "nobody_can_tell_once_the_log_and_the_role_are_gone",
+    ),
+    ("ViewExpired", "core/tests/view_pinned.rs", "new"),
+    (
+        "CursorExpired",
+        "core/src/tail/tests/waiting.rs",
+        "a_floor_that_somebody_else_saw_rise_expires_a_cursor_below_it",
+    ),
+    ("Closed", "core/src/write/tests/faults.rs", "close_can_be_tried_again"),
+];
+
+/// Stands beside an error that a test looks at, and not beside one that it makes.
+const LOOKS_AT: &[&str] = &["assert", "matches!", "let Error::", "let Err(", "Err(Error::", "=>"];
+
+#[test]
+fn every_error_is_met_by_a_test() {
+    let errors = fs::read_to_string(root().join("core/src/error.rs")).unwrap();
+    let (_, rest) = errors.split_once("pub enum Error {").unwrap();
+    let (variants, _) = rest.split_once("\n}").unwrap();
+    let named = variants.lines().filter_map(|line| line.strip_prefix("    ")?.strip_suffix(" {"));
+    let variants: BTreeSet<&str> = named.filter(|name| name.chars().all(char::is_alphanumeric)).collect();
+    assert!(variants.len() > 12, "too few to be all: {variants:?}");
+    let listed: BTreeSet<&str> = ERRORS_MET.iter().map(|(variant, _, _)| *variant).collect();
+    assert_eq!(variants, listed, "for each variant a test that meets it, in the list of this test");
+    let not_there = ERRORS_MET.iter().filter(|(variant, path, test)| {
+        let text = fs::read_to_string(root().join(path)).unwrap();
+        let Some((_, rest)) = text.split_once(&format!("fn {test}()")) else { return true };
+        let body = rest.split("#[test]").next().unwrap_or(rest);
+        let met = |line: &str| {
+            has_word(line, &format!("Error::{variant}")) && LOOKS_AT.iter().any(|sign| line.contains(sign))
+        };
+        !body.lines().any(met)
+    });
+    none(not_there.map(|met| format!("{met:?}")).collect(), "this test looks at no such error");
+}

@@ -86,6 +86,22 @@ fn a_decided_slot_is_covered_for_its_author() {
 }
 
 #[test]
+fn a_claim_that_cannot_cover_what_is_decided_times_out() {
+    let bench = Bench::new();
+    let mut dying = bench.claim("dying");
+    bench.storage.next_current_puts(&[NotApplied]);
+    bench.storage.reads_fail(true);
+    block_on(dying.publish(bench.flush(1, 2))).unwrap_err();
+    bench.storage.reads_fail(false);
+    bench.storage.next_current_puts(&[NotApplied; 1000]);
+    let Err(error) = bench.try_claim("next", ClaimOptions::default()) else { panic!("it covered the slot") };
+    assert!(matches!(error, Error::Timeout { limit_ms: 5_000, .. }), "{error}");
+    bench.storage.no_more_faults();
+    bench.claim("next");
+    assert_eq!(bench.ids(), ["1-1-2-1.sst"]);
+}
+
+#[test]
 fn a_fenced_writer_commits_nothing() {
     let bench = Bench::new();
     let mut old = bench.claim("old");
