@@ -194,8 +194,8 @@ fn a_bloom_container_that_no_object_can_have_is_refused() {
     let meta = SstMeta { id: "a.sst".into(), size: 100, ..SstMeta::default() };
     for (offset, sound) in [(100, true), (99, false), (i64::MAX as u64, true), (u64::MAX - 20, false)] {
         let bloom = BloomMeta { bits_per_key: 10, k: 6, offset, length: 64 };
-        let snapshot =
-            Snapshot { l0: vec![Arc::new(SstMeta { bloom, ..meta.clone() })], ..Snapshot::default() };
+        let mut snapshot = Snapshot::default();
+        snapshot.l0.push(Arc::new(SstMeta { bloom, ..meta.clone() }));
         assert_eq!(Snapshot::decode("snapshot", &snapshot.encode()).is_ok(), sound, "{offset}");
     }
 }
