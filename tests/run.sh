@@ -41,15 +41,6 @@ step browser tests/browser/run.sh
 step tests cargo test --locked --workspace --no-fail-fast
 step plugins cargo test --locked -p isledb-cli --features plugins --test plugins
 
-# A nightly compiler and libFuzzer; where they cannot be had this is skipped by name, but not in CI.
-fuzz() {
-  tests/fuzz/run.sh "${ISLEDB_FUZZ_SECONDS:-10}"
-  local status=$?
-  [ $status = 3 ] && [ "${CI:-}" != true ] && { echo "skipped: fuzz"; status=0; }
-  return $status
-}
-step fuzz fuzz
-
 printf '\n'
 if [ ${#failed[@]} -gt 0 ]; then
   echo "failed: ${failed[*]}" >&2

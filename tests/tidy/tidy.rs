@@ -445,6 +445,11 @@ const ERRORS_MET: &[(&str, &str, &str)] = &[
         "a_store_that_ignores_conditions_is_refused_before_anything_is_written",
     ),
     ("InvalidArgument", "core/src/maintain/gc/policy.rs", "what_is_out_of_bounds_is_refused_by_name"),
+    (
+        "OverBudget",
+        "core/src/maintain/budget.rs",
+        "what_the_budget_does_not_hold_is_named_with_what_it_needs",
+    ),
     ("NoDatabase", "core/tests/verify.rs", "a_sound_database_gives_no_finding"),
     ("Fenced", "core/src/manifest/tests/publishing.rs", "a_fenced_writer_commits_nothing"),
     (

@@ -19,7 +19,7 @@ pub(crate) fn table(input: &[u8]) -> Vec<u8> {
         if footer[0] == 3 {
             table.kind = ChecksumKind::XxHash64;
         }
-        table.from_footer(&footer[1..41]);
+        table.take_footer(&footer[1..41]);
     }
     table.bytes
 }
@@ -31,7 +31,7 @@ struct Resealed {
 }
 
 impl Resealed {
-    fn from_footer(&mut self, mut handles: &[u8]) -> Option<()> {
+    fn take_footer(&mut self, mut handles: &[u8]) -> Option<()> {
         let (metaindex, index) = (handle(&mut handles)?, handle(&mut handles)?);
         let mut filter_parts = Vec::new();
         for (name, place) in rows(&self.seal(metaindex)?) {

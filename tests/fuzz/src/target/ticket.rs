@@ -1,6 +1,5 @@
 //! The text of a view ticket, from whoever it comes.
 
-use bytes::Bytes;
 use isledb_core::ErrorKind;
 use isledb_core::format::manifest::Current;
 use isledb_core::ticket::{Follow, Ticket, TicketCurrent, TicketRange, decode, encode, is_url};
@@ -28,7 +27,7 @@ pub(super) fn seeds() -> Vec<Vec<u8>> {
     let body = Current { next_seq: 3, max_view_age_ms: Some(max_view_age_ms), ..Current::default() }.encode();
     let current = TicketCurrent {
         version: "\"1\"".to_owned(),
-        body: Bytes::from(body),
+        body,
         read_at_ms: NOW_MS - 1000,
         last_modified_ms: None,
     };
