@@ -57,6 +57,9 @@ pub(crate) fn to_js(error: &Error) -> JsValue {
             record.text("kind", "TicketExpired").number("expiresAtMs", *expires_at_ms)
         }
         Error::CursorExpired { oldest, .. } => record.text("kind", "CursorExpired").text("oldest", oldest),
+        Error::OverBudget { what, need, limit } => {
+            record.text("kind", "OverBudget").text("what", what).number("need", *need).number("limit", *limit)
+        }
         Error::Closed { .. } => record.text("kind", "Closed"),
         // A variant that this host does not know yet is told by its words.
         _ => record.text("kind", "Other"),

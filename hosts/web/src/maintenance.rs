@@ -26,14 +26,29 @@ extern "C" {
     fn l0_tables(this: &MaintenanceOptions) -> Option<f64>;
     #[wasm_bindgen(method, getter, js_name = maxInputs)]
     fn max_inputs(this: &MaintenanceOptions) -> Option<f64>;
+    #[wasm_bindgen(method, getter, js_name = maxRequests)]
+    fn max_requests(this: &MaintenanceOptions) -> Option<f64>;
+    #[wasm_bindgen(method, getter, js_name = maxMemoryBytes)]
+    fn max_memory_bytes(this: &MaintenanceOptions) -> Option<f64>;
 }
 
 /// Stored bytes that one input of a merge holds ahead: an eighth of the engine's own default.
 const READ_AHEAD_BYTES: u64 = 256 << 10;
 
+/// Bytes at which an output table ends. It is whole in memory, and once more in JavaScript while it is put: of the engine's own
+/// default two would be all that an edge worker has.
+const TABLE_BYTES: u64 = 16 << 20;
+
+/// The default of `maxMemoryBytes`: half of what an edge worker has for everything.
+const MEMORY_BYTES: u64 = 64 << 20;
+
 impl MaintenanceOptions {
     pub(crate) fn read(&self) -> Result<CoreOptions> {
-        let mut options = CoreOptions::default();
+        let mut options = CoreOptions {
+            max_requests: whole("maxRequests", self.max_requests())?,
+            max_memory_bytes: Some(whole("maxMemoryBytes", self.max_memory_bytes())?.unwrap_or(MEMORY_BYTES)),
+            ..CoreOptions::default()
+        };
         options.owner = self.owner().unwrap_or(options.owner);
         options.takeover = self.takeover().unwrap_or(options.takeover);
         if self.gc() == Some(false) {
@@ -44,6 +59,8 @@ impl MaintenanceOptions {
         }
         if let Some(merge) = &mut options.merge {
             merge.read_ahead = READ_AHEAD_BYTES;
+            merge.policy.table_size = TABLE_BYTES;
+            merge.part_size = TABLE_BYTES;
             let small = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
             if let Some(tables) = whole("l0Tables", self.l0_tables())? {
                 merge.policy.l0_tables = small(tables);
@@ -129,5 +146,6 @@ fn record(report: &Report) -> JsValue {
         .value("debt", debt)
         .value("gc", gc)
         .flag("waitsForWriter", report.waits_for_writer)
+        .maybe_text("overBudget", report.over_budget.as_ref().map(ToString::to_string).as_deref())
         .into()
 }

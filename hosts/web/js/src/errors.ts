@@ -152,6 +152,25 @@ export class OutcomeUnknownError extends IsleError {
   }
 }
 
+/** A merge needs more than the budget of its pass, and was not begun. */
+export class OverBudgetError extends IsleError {
+  override readonly code = "over-budget";
+  static override readonly advice: string = "Raise the budget, or let a larger host run `isledb maintain --once`.";
+  /** The option that bounds it: `max_requests` or `max_memory_bytes`. */
+  readonly what: string;
+  /** What it needs. */
+  readonly need: number;
+  /** What it may have. */
+  readonly limit: number;
+
+  constructor(message: string, details: ErrorDetails & { what?: string; need?: number; limit?: number } = {}) {
+    super(message, details);
+    this.what = details.what ?? "";
+    this.need = details.need ?? 0;
+    this.limit = details.limit ?? 0;
+  }
+}
+
 /** The handle was closed. */
 export class ClosedError extends IsleError {
   override readonly code = "closed";

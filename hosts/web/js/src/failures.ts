@@ -7,6 +7,7 @@ import {
   IsleError,
   NotFoundError,
   OutcomeUnknownError,
+  OverBudgetError,
   PermissionError,
   TimeoutError,
   UnavailableError,
@@ -24,6 +25,9 @@ export interface EngineFailure {
   offset?: number;
   oldest?: string;
   retry?: boolean;
+  what?: string;
+  need?: number;
+  limit?: number;
 }
 
 /** Objects whose failures are kept, and failures of one object. */
@@ -87,6 +91,8 @@ export function fromEngine(raw: EngineFailure, cause?: unknown): IsleError {
       return new UnsupportedError(raw.message, details);
     case "InvalidArgument":
       return new InvalidArgumentError(raw.message, details);
+    case "OverBudget":
+      return new OverBudgetError(raw.message, { ...details, what: raw.what, need: raw.need, limit: raw.limit });
     case "Fenced":
       return new FencedError(raw.message, details);
     case "OutcomeUnknown":

@@ -15,6 +15,13 @@ export interface MaintenanceOptions {
   l0Tables?: number;
   /** Most tables that one merge reads: with 256 KiB of memory each. Default: the engine's. */
   maxInputs?: number;
+  /**
+   * Requests that the merges of one pass may make, by an estimate before each; garbage collection comes on top. A worker on
+   * Cloudflare has 50, or 1,000 where it is paid for. Default: no bound.
+   */
+  maxRequests?: number;
+  /** Bytes that one merge may hold, estimated the same way. Default 64 MiB. */
+  maxMemoryBytes?: number;
 }
 
 /** One committed merge. */
@@ -46,6 +53,8 @@ export interface MaintenanceReport {
     bytes: number;
   };
   waitsForWriter: boolean;
+  /** Why the next merge was left for a larger host or another pass, where the budget was the reason. */
+  overBudget?: string;
 }
 
 /** The one owner of maintenance: a cron worker opens it, runs a pass, and closes it. */
@@ -59,7 +68,11 @@ export class Maintenance {
     this.#session = session;
   }
 
-  /** Does what is due. `everything`: all tables into one run. Cost where nothing is due: 1 GET. */
+  /**
+   * Does what is due. `everything`: all tables into one run. Cost where nothing is due: 1 GET.
+   *
+   * Fails with `OverBudgetError` where the first merge does not fit the budget: it says what it needs.
+   */
   runOnce({ everything = false, signal }: Abortable & { everything?: boolean } = {}): Promise<MaintenanceReport> {
     return call(this.#session.failures, signal, async (cancel) => this.#handle.raw.runOnce(everything, cancel)) as Promise<MaintenanceReport>;
   }

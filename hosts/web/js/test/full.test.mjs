@@ -1,7 +1,7 @@
 // The writer and maintenance, from JavaScript.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ClosedError, Database, FencedError, InvalidArgumentError, MemoryStore } from "isledb/full";
+import { ClosedError, Database, FencedError, InvalidArgumentError, MemoryStore, OverBudgetError } from "isledb/full";
 import { serve } from "./server.mjs";
 
 test("what is written is read, by the same engine and after a reopening", async () => {
@@ -101,6 +101,35 @@ test("maintenance merges, from a handle of its own", async () => {
   assert.deepEqual([view.l0.length, view.runs.length], [0, 1]);
   assert.equal(await reader.getText("key7"), "round 11");
   assert.equal((await reader.scan().toArray()).length, 20);
+});
+
+test("a merge that the budget does not hold is refused with what it needs", async () => {
+  const db = await Database.open({ store: new MemoryStore() });
+  const writer = await db.writer();
+  for (let round = 0; round < 9; round += 1) {
+    await writer.put("key", `round ${round}`);
+    await writer.flush();
+  }
+  await writer.close();
+  for (const [budget, what] of [
+    [{ maxRequests: 10 }, "max_requests"],
+    [{ maxMemoryBytes: 1000 }, "max_memory_bytes"],
+  ]) {
+    const small = await db.maintenance(budget);
+    await assert.rejects(small.runOnce(), (error) => {
+      assert.ok(error instanceof OverBudgetError, String(error));
+      assert.equal(error.what, what);
+      assert.ok(error.need > error.limit, `${error.need} of ${error.limit}`);
+      return error.code === "over-budget" && error.hint !== "";
+    });
+    await small.close();
+    assert.equal((await db.reader()).view().l0.length, 9);
+  }
+  const enough = await db.maintenance({ maxRequests: 100 });
+  const { merges, overBudget } = await enough.runOnce();
+  assert.deepEqual([merges.length, overBudget], [1, undefined]);
+  await enough.close();
+  assert.equal(await (await db.reader()).getText("key"), "round 8");
 });
 
 test("over plain HTTP the writer uses single PUTs", async () => {
