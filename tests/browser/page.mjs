@@ -119,11 +119,14 @@ class Screen {
     return keys.reduce((before, key) => before.then(() => this.page.keyboard.press(key)), Promise.resolve());
   }
 
-  /** A name for what has the focus: its id, or its role or tag and text. */
+  /**
+   * A name for what has the focus: its id, or its role or tag and text. Not by `innerText`, which is empty until what was scrolled
+   * into sight is painted.
+   */
   focus() {
     return this.page.evaluate(() => {
       const one = document.activeElement;
-      return one.id || `${one.getAttribute("role") ?? one.localName} ${one.innerText}`.slice(0, 60);
+      return one.id || `${one.getAttribute("role") ?? one.localName} ${one.textContent.trim()}`.slice(0, 60);
     });
   }
 
