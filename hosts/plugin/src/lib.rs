@@ -105,18 +105,32 @@ pub mod key_formatter {
 }
 
 /// Makes the crate a plugin: `export!(KIND: TYPE)`, once, where `TYPE` implements the trait of `KIND`.
+///
+/// On other targets than WebAssembly it only checks the type, so that the crate's tests run there: the names that a component
+/// exports are none to a linker of programs.
 #[macro_export]
 macro_rules! export {
     (compaction-filter: $plugin:ident) => {
-        $crate::compaction_filter::bindings::export!($plugin with_types_in $crate::compaction_filter::bindings);
+        $crate::export!(@ compaction_filter, CompactionFilter, $plugin);
     };
     (lsn-extractor: $plugin:ident) => {
-        $crate::lsn_extractor::bindings::export!($plugin with_types_in $crate::lsn_extractor::bindings);
+        $crate::export!(@ lsn_extractor, LsnExtractor, $plugin);
     };
     (value-transform: $plugin:ident) => {
-        $crate::value_transform::bindings::export!($plugin with_types_in $crate::value_transform::bindings);
+        $crate::export!(@ value_transform, ValueTransform, $plugin);
     };
     (key-formatter: $plugin:ident) => {
-        $crate::key_formatter::bindings::export!($plugin with_types_in $crate::key_formatter::bindings);
+        $crate::export!(@ key_formatter, KeyFormatter, $plugin);
+    };
+    (@ $kind:ident, $of:ident, $plugin:ident) => {
+        #[cfg(target_family = "wasm")]
+        const _: () = {
+            $crate::$kind::bindings::export!($plugin with_types_in $crate::$kind::bindings);
+        };
+        #[cfg(not(target_family = "wasm"))]
+        const _: () = {
+            const fn is_one<T: $crate::$kind::$of>() {}
+            is_one::<$plugin>();
+        };
     };
 }
