@@ -66,6 +66,8 @@ pub struct Instance(Arc<Running>);
 struct Running {
     jobs: mpsc::UnboundedSender<Job>,
     ended: Arc<OnceLock<Error>>,
+    /// Closed when the guest's task is over and has left its reason.
+    driven: tokio::sync::watch::Receiver<()>,
     watch: Arc<Watch>,
     deadline: Duration,
 }
@@ -151,8 +153,13 @@ impl Instance {
             })?;
         let (jobs, queue) = mpsc::unbounded_channel();
         let ended = Arc::new(OnceLock::new());
-        tokio::spawn(drive(store, guest, queue, ended.clone(), watch.clone()));
-        Ok(Instance(Arc::new(Running { jobs, ended, watch, deadline: options.deadline })))
+        let (driving, driven) = tokio::sync::watch::channel(());
+        let driver = drive(store, guest, queue, ended.clone(), watch.clone());
+        tokio::spawn(async move {
+            driver.await;
+            drop(driving);
+        });
+        Ok(Instance(Arc::new(Running { jobs, ended, driven, watch, deadline: options.deadline })))
     }
 
     /// Calls a function of any exported interface (`None`: of the world itself), for components beside isledb's own.
@@ -217,7 +224,7 @@ impl Instance {
         });
         // Where the task is gone it has left the reason.
         let _ = self.0.jobs.send(job);
-        Answer { receiver, ended: self.0.ended.clone() }
+        Answer { receiver, ended: self.0.ended.clone(), driven: self.0.driven.clone() }
     }
 
     /// Waits for an answer, for as long as a call may take.
@@ -234,6 +241,7 @@ impl Instance {
 pub(crate) struct Answer<R> {
     receiver: oneshot::Receiver<R>,
     ended: Arc<OnceLock<Error>>,
+    driven: tokio::sync::watch::Receiver<()>,
 }
 
 impl<R> Answer<R> {
@@ -241,9 +249,13 @@ impl<R> Answer<R> {
     pub(crate) async fn arrive(&mut self) -> Result<R> {
         match (&mut self.receiver).await {
             Ok(value) => Ok(value),
-            Err(_) => Err(self.ended.get().cloned().unwrap_or_else(|| Error::Trapped {
-                message: "the runtime that drove it is gone".to_owned(),
-            })),
+            Err(_) => {
+                // Calls are dropped before the task that ran them can say why.
+                while self.ended.get().is_none() && self.driven.changed().await.is_ok() {}
+                Err(self.ended.get().cloned().unwrap_or_else(|| Error::Trapped {
+                    message: "the runtime that drove it is gone".to_owned(),
+                }))
+            }
         }
     }
 
