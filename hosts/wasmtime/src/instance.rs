@@ -224,7 +224,7 @@ impl Instance {
         });
         // Where the task is gone it has left the reason.
         let _ = self.0.jobs.send(job);
-        Answer { receiver, ended: self.0.ended.clone(), driven: self.0.driven.clone() }
+        Answer { receiver: Some(receiver), ended: self.0.ended.clone(), driven: self.0.driven.clone() }
     }
 
     /// Waits for an answer, for as long as a call may take.
@@ -239,7 +239,8 @@ impl Instance {
 
 /// An answer on its way.
 pub(crate) struct Answer<R> {
-    receiver: oneshot::Receiver<R>,
+    /// `None`: it will not come.
+    receiver: Option<oneshot::Receiver<R>>,
     ended: Arc<OnceLock<Error>>,
     driven: tokio::sync::watch::Receiver<()>,
 }
@@ -247,16 +248,19 @@ pub(crate) struct Answer<R> {
 impl<R> Answer<R> {
     /// May be dropped and called again on the same answer.
     pub(crate) async fn arrive(&mut self) -> Result<R> {
-        match (&mut self.receiver).await {
-            Ok(value) => Ok(value),
-            Err(_) => {
-                // Calls are dropped before the task that ran them can say why.
-                while self.ended.get().is_none() && self.driven.changed().await.is_ok() {}
-                Err(self.ended.get().cloned().unwrap_or_else(|| Error::Trapped {
-                    message: "the runtime that drove it is gone".to_owned(),
-                }))
+        if let Some(receiver) = &mut self.receiver {
+            if let Ok(value) = receiver.await {
+                return Ok(value);
             }
+            self.receiver = None;
         }
+        // Calls are dropped before the task that ran them can say why.
+        while self.ended.get().is_none() && self.driven.changed().await.is_ok() {}
+        Err(self
+            .ended
+            .get()
+            .cloned()
+            .unwrap_or_else(|| Error::Trapped { message: "the runtime that drove it is gone".to_owned() }))
     }
 
     async fn wait(mut self) -> Result<R> {
