@@ -4,7 +4,7 @@ use clap::Args as Flags;
 
 use super::Context;
 use crate::args::Database;
-use crate::exit::{Failure, Outcome};
+use crate::exit::Outcome;
 use crate::upkeep::{self, MaintenanceRole, MergeFlags, Owner};
 
 /// Merge tables, so that reads ask fewer of them and deletes take up no room
@@ -48,9 +48,5 @@ pub(crate) async fn run(args: Args, context: &mut Context) -> Outcome {
         upkeep::report(report, &mut context.out)?;
         upkeep::debt(&report.debt, &mut context.out)?;
     }
-    let closed = owner.close().await;
-    match ended? {
-        Some(_) => closed,
-        None => Err(Failure::interrupted()),
-    }
+    owner.end(ended).await
 }

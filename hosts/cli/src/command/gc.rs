@@ -7,7 +7,7 @@ use isledb::maintain::gc::GcOptions;
 
 use super::Context;
 use crate::args::Database;
-use crate::exit::{Failure, Outcome};
+use crate::exit::Outcome;
 use crate::upkeep::{self, MaintenanceRole, Owner};
 
 /// Delete objects that nothing needs any more
@@ -65,9 +65,5 @@ pub(crate) async fn run(args: Args, context: &mut Context) -> Outcome {
             context.out.line(format!("nothing to delete; {waiting} wait for their time"))?;
         }
     }
-    let closed = owner.close().await;
-    match ended? {
-        Some(_) => closed,
-        None => Err(Failure::interrupted()),
-    }
+    owner.end(ended).await
 }

@@ -4,7 +4,7 @@ use clap::Args as Flags;
 
 use super::Context;
 use crate::args::Database;
-use crate::exit::{Failure, Outcome};
+use crate::exit::Outcome;
 use crate::upkeep::{self, MaintenanceRole, Mode, Owner, RetentionFlags};
 
 /// Remove tables whose data is old
@@ -47,9 +47,5 @@ pub(crate) async fn run(args: Args, context: &mut Context) -> Outcome {
             context.out.line("nothing is old enough to go")?;
         }
     }
-    let closed = owner.close().await;
-    match ended? {
-        Some(_) => closed,
-        None => Err(Failure::interrupted()),
-    }
+    owner.end(ended).await
 }

@@ -10,7 +10,7 @@ use super::flags::MaintenanceRole;
 use super::watch::Watch;
 use crate::command::Context;
 use crate::connection::Connection;
-use crate::exit::Outcome;
+use crate::exit::{Failure, Outcome};
 use crate::output;
 use crate::progress::Progress;
 use crate::role;
@@ -69,6 +69,13 @@ impl Owner {
         };
         progress.finish();
         ended
+    }
+
+    /// Settles what is open, and ends as the pass of a command that is done with it.
+    pub(crate) async fn end(self, ended: isledb::Result<Option<Report>>) -> Outcome {
+        let closed = self.close().await;
+        ended?.ok_or_else(Failure::interrupted)?;
+        closed
     }
 
     /// Settles what is open, and ends.
