@@ -33,8 +33,8 @@ fn run(name: &str, scenario: Scenario) {
         assert!(report.violation.is_none(), "{name}: seed {seed}");
         return;
     }
-    let (seeds, next, flushes, failed) =
-        (seeds(), AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(u64::MAX));
+    let (seeds, next, failed) = (seeds(), AtomicU64::new(0), AtomicU64::new(u64::MAX));
+    let (flushes, removals) = (AtomicU64::new(0), AtomicU64::new(0));
     thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
@@ -49,6 +49,7 @@ fn run(name: &str, scenario: Scenario) {
                         return;
                     };
                     flushes.fetch_add(report.flushes as u64, Ordering::Relaxed);
+                    removals.fetch_add(report.removals as u64, Ordering::Relaxed);
                     if report.violation.is_some() {
                         failed.fetch_min(seed, Ordering::Relaxed);
                     }
@@ -64,9 +65,10 @@ fn run(name: &str, scenario: Scenario) {
             "{name}:\n{report}\nall of it: ISLEDB_SIM_SEED={failed} cargo test -p isledb-simulation --test seeds {name} -- --nocapture"
         );
     }
-    let flushes = flushes.into_inner();
-    println!("{name}: {seeds} seeds, {flushes} flushes committed");
+    let (flushes, removals) = (flushes.into_inner(), removals.into_inner());
+    println!("{name}: {seeds} seeds, {flushes} flushes committed, {removals} tables removed by retention");
     assert!(flushes > seeds, "these histories do next to nothing");
+    assert!(name != "engine" || removals > seeds, "retention does next to nothing");
 }
 
 #[test]

@@ -23,6 +23,17 @@ pub struct Flush {
     pub table: String,
 }
 
+/// A table that retention took out of the state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Removal {
+    /// The slot of the removal.
+    pub slot: u64,
+    /// Smallest and largest key of the table.
+    pub keys: (Vec<u8>, Vec<u8>),
+    /// Its sequence numbers.
+    pub sequences: (u64, u64),
+}
+
 /// What the bucket has shown so far.
 #[derive(Debug)]
 pub struct ManifestHistory {
@@ -37,6 +48,7 @@ pub struct ManifestHistory {
     epochs: BTreeMap<String, u64>,
     writers: BTreeMap<u64, String>,
     flushes: Vec<Flush>,
+    removals: Vec<Removal>,
     /// What the original's replay made of each CURRENT, by its `next_seq`.
     states: BTreeMap<u64, PlainState>,
     not_committed: Vec<(String, u64, u64)>,
@@ -62,6 +74,7 @@ impl ManifestHistory {
             epochs: BTreeMap::new(),
             writers: BTreeMap::new(),
             flushes: Vec::new(),
+            removals: Vec::new(),
             states: BTreeMap::new(),
             not_committed: Vec::new(),
         }
@@ -70,6 +83,11 @@ impl ManifestHistory {
     /// Every flush that CURRENT covers, in commit order.
     pub fn flushes(&self) -> &[Flush] {
         &self.flushes
+    }
+
+    /// Every table that a covered removal took, in commit order.
+    pub fn removals(&self) -> &[Removal] {
+        &self.removals
     }
 
     /// The fence epoch of a writer whose claim is covered. `owner` is its whole name, or the configured part of it, where no
@@ -210,7 +228,10 @@ impl ManifestHistory {
         }
         match entry.get("op").and_then(Value::as_str).unwrap_or_default() {
             "add_sstable" => self.cover_flush(slot, epoch, entry.get("sstable").unwrap_or(&Value::Null))?,
-            "remove_sstables" => self.cover_removal(slot, entry)?,
+            "remove_sstables" => {
+                self.cover_removal(slot, entry)?;
+                self.note_removal(slot, entry);
+            }
             "compaction" => self.cover_removal(slot, entry.get("compaction").unwrap_or(&Value::Null))?,
             _ => {}
         }
@@ -249,6 +270,16 @@ impl ManifestHistory {
             }
         }
         Ok(())
+    }
+
+    fn note_removal(&mut self, slot: u64, entry: &Value) {
+        let ids = entry.get("remove_sstable_ids").and_then(Value::as_array).into_iter().flatten();
+        let key = |text: &String| STANDARD.decode(text).unwrap_or_default();
+        for id in ids.filter_map(Value::as_str) {
+            let Some(table) = self.truth.tables().find(|table| table.id == id) else { continue };
+            let keys = (key(&table.keys.0), key(&table.keys.1));
+            self.removals.push(Removal { slot, keys, sequences: table.sequences });
+        }
     }
 
     /// The whole view of `current` exists, and the original's replay of it is what the decided slots say.

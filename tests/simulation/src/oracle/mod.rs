@@ -5,7 +5,7 @@ mod manifest;
 mod model;
 
 pub use check::{Check, Violation};
-pub use manifest::{Flush, ManifestHistory};
+pub use manifest::{Flush, ManifestHistory, Removal};
 pub use model::{Committed, Model, Written};
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -28,19 +28,23 @@ pub struct Oracle {
 struct Inner {
     history: ManifestHistory,
     model: Model,
-    /// Flushes that the model has.
-    modelled: usize,
+    /// Flushes and removals that the model has.
+    modelled: (usize, usize),
     violation: Option<Violation>,
 }
 
 impl Inner {
     fn written(&mut self, objects: &Objects, key: &str) -> Result<(), Violation> {
         self.history.written(objects, key)?;
-        for flush in &self.history.flushes()[self.modelled..] {
-            self.modelled += 1;
+        for flush in &self.history.flushes()[self.modelled.0..] {
+            self.modelled.0 += 1;
             if let Some(owner) = self.history.owner_of(flush.epoch) {
                 self.model.commit(owner, flush)?;
             }
+        }
+        for removal in &self.history.removals()[self.modelled.1..] {
+            self.modelled.1 += 1;
+            self.model.remove(removal.clone());
         }
         Ok(())
     }
@@ -52,7 +56,7 @@ impl Oracle {
         let inner = Inner {
             history: ManifestHistory::new(prefix),
             model: Model::default(),
-            modelled: 0,
+            modelled: (0, 0),
             violation: None,
         };
         Arc::new(Oracle { handle: handle.clone(), inner: Mutex::new(inner) })

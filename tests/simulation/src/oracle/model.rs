@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use super::check::{Check, Violation};
-use super::manifest::Flush;
+use super::manifest::{Flush, Removal};
 
 /// A write as its writer made it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +46,7 @@ pub struct Model {
     accepted: BTreeMap<String, BTreeMap<u64, Written>>,
     feed: Vec<Committed>,
     by_key: BTreeMap<Bytes, Vec<usize>>,
+    removals: Vec<Removal>,
 }
 
 impl Model {
@@ -72,6 +73,23 @@ impl Model {
             self.feed.push(Committed { slot: flush.slot, sequence, written: written.clone() });
         }
         Ok(())
+    }
+
+    /// Retention removed a table.
+    pub fn remove(&mut self, removal: Removal) {
+        self.removals.push(removal);
+    }
+
+    /// True where retention may have taken this write in slots below `next_seq`: a table that was removed covers its key and its
+    /// sequence number. Then nothing is shown of the key, and never an older version: only the latest is ever asked for here.
+    pub fn may_be_gone(&self, committed: &Committed, next_seq: u64) -> bool {
+        let key = &committed.written.key[..];
+        let took = |removal: &&Removal| {
+            let (keys, sequences) = (&removal.keys, removal.sequences);
+            (&keys.0[..] <= key && key <= &keys.1[..])
+                && (sequences.0..=sequences.1).contains(&committed.sequence)
+        };
+        self.removals.iter().take_while(|removal| removal.slot < next_seq).any(|removal| took(&removal))
     }
 
     /// All committed writes, in commit order.
@@ -124,6 +142,22 @@ mod tests {
         assert_eq!((model.committed_below(4), model.feed().len()), (2, 3));
         assert!(model.commit("w", &flush(5, 4, 4)).is_err(), "nobody was given 4");
         assert!(model.accept("w", 3, put("k", "again")).is_err());
+    }
+
+    #[test]
+    fn retention_takes_what_its_tables_cover_and_nothing_else() {
+        let mut model = Model::default();
+        for (sequence, key) in [(1, "a"), (2, "k"), (3, "z"), (4, "k")] {
+            model.accept("w", sequence, put(key, "v")).unwrap();
+        }
+        model.commit("w", &flush(2, 1, 3)).unwrap();
+        model.commit("w", &flush(3, 4, 4)).unwrap();
+        model.remove(Removal { slot: 4, keys: (b"a".to_vec(), b"k".to_vec()), sequences: (1, 3) });
+        let gone = |key: &[u8], next_seq| model.may_be_gone(model.latest(key, next_seq).unwrap(), next_seq);
+        assert!(!gone(b"a", 4), "not yet");
+        assert!(gone(b"a", 5));
+        assert!(!gone(b"z", 5), "beyond its keys");
+        assert!(!gone(b"k", 5), "a newer version lies elsewhere");
     }
 
     #[test]

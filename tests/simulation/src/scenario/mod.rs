@@ -40,6 +40,8 @@ pub struct Report {
     pub virtual_ns: u64,
     /// Flushes that were committed.
     pub flushes: usize,
+    /// Tables that retention removed.
+    pub removals: usize,
 }
 
 impl fmt::Display for Report {
@@ -90,5 +92,6 @@ fn finish(executor: &mut Executor, world: &World) -> Report {
         steps: executor.steps(),
         virtual_ns: world.handle.now_ns(),
         flushes: world.oracle.look(|history| history.flushes().len()),
+        removals: world.oracle.look(|history| history.removals().len()),
     }
 }

@@ -1,9 +1,10 @@
-//! A life of a maintenance owner: passes, one after the other, some of them cut short.
+//! A life of a maintenance owner: passes, one after the other, some of them cut short. Some owners remove what is old.
 
 use std::time::Duration;
 
 use isledb_core::error::Error;
 use isledb_core::maintain::plan::merge::MergePolicy;
+use isledb_core::maintain::retain::{Retention, RetentionMode};
 use isledb_core::maintain::{Maintenance, MaintenanceOptions, MergeOptions};
 
 use super::{may_come_again, open};
@@ -15,7 +16,9 @@ use crate::scenario::collector::eager;
 /// True: it wants another life.
 pub(super) async fn live(actor: Actor, rest_ns: u64) -> bool {
     let mut rng = actor.rng("maintenance");
-    let Some(mut owner) = claim(&actor, &mut rng).await else { return false };
+    let retention = rng.chance(500).then(|| retention(&mut rng));
+    let owner_retains = retention.is_some();
+    let Some(mut owner) = claim(&actor, &mut rng, retention).await else { return false };
     while actor.world.is_changing() {
         actor.sleep(rng.magnitude(1_000_000, rest_ns.max(MINUTE))).await;
         // Some wait so long that everything is due at once.
@@ -28,6 +31,8 @@ pub(super) async fn live(actor: Actor, rest_ns: u64) -> bool {
             Some(Err(Error::Fenced { .. })) => return rng.chance(500),
             // The log does not reach back to an entry of an owner that lost its role.
             Some(Err(Error::OutcomeUnknown { retry: false, .. })) => return rng.chance(500),
+            // Retention would take all there is.
+            Some(Err(Error::InvalidArgument { .. })) if owner_retains => {}
             Some(Err(error)) if may_come_again(&error) || matches!(error, Error::Precondition { .. }) => {}
             Some(Err(error)) => {
                 actor.unexpected("maintain", &error);
@@ -38,8 +43,19 @@ pub(super) async fn live(actor: Actor, rest_ns: u64) -> bool {
     false
 }
 
+/// By age or by segments of time, short ones: histories last some hours.
+fn retention(rng: &mut Rng) -> Retention {
+    let segment = Duration::from_nanos(rng.magnitude(SECOND, 10 * MINUTE));
+    Retention {
+        mode: if rng.chance(500) { RetentionMode::Fifo } else { RetentionMode::TimeWindow { segment } },
+        period: Duration::from_nanos(rng.magnitude(SECOND, 20 * MINUTE)),
+        count: rng.magnitude(1, 4) as u32,
+        allow_everything: rng.chance(300),
+    }
+}
+
 /// Claims the role, again and again while the store does not serve, or where there is no database yet.
-async fn claim(actor: &Actor, rng: &mut Rng) -> Option<Maintenance> {
+async fn claim(actor: &Actor, rng: &mut Rng, retention: Option<Retention>) -> Option<Maintenance> {
     let db = open(actor)?;
     while actor.world.is_changing() {
         let policy = MergePolicy {
@@ -49,8 +65,11 @@ async fn claim(actor: &Actor, rng: &mut Rng) -> Option<Maintenance> {
             ..MergePolicy::default()
         };
         let merge = MergeOptions { policy, read_ahead: 64 << 10, ..MergeOptions::default() };
+        // Some that retain leave merging to others: a merge makes one table, young by its newest data, of many old ones.
+        let merges = retention.is_none() || rng.chance(400);
         let options = MaintenanceOptions {
-            merge: Some(merge),
+            merge: merges.then_some(merge),
+            retention: retention.clone(),
             gc: Some(eager()),
             owner: actor.name.to_string(),
             deadline: Duration::from_millis(rng.magnitude(500, 60_000)),

@@ -12,6 +12,9 @@ use crate::oracle::{Check, Committed};
 use crate::rng::Rng;
 use crate::scenario::Actor;
 
+/// Keys without expiry that a view did not show, with the sequence number that retention took: it never comes back.
+type Gone = BTreeMap<Bytes, u64>;
+
 /// True: it wants another life.
 pub(super) async fn live(actor: Actor, keys: u64, rest_ns: u64) -> bool {
     let Some(db) = open(&actor) else { return false };
@@ -30,11 +33,11 @@ pub(super) async fn live(actor: Actor, keys: u64, rest_ns: u64) -> bool {
             }
         }
     };
-    let mut rounds = 0;
+    let (mut rounds, mut gone) = (0, Gone::new());
     while actor.world.is_changing() && rounds < 80 {
         rounds += 1;
         actor.sleep(rng.magnitude(1_000_000, rest_ns)).await;
-        match round(&actor, &reader, &mut rng, keys).await {
+        match round(&actor, &reader, &mut rng, keys, &mut gone).await {
             Ok(()) | Err(Error::ViewExpired { .. }) => {}
             Err(error) if may_come_again(&error) => {}
             Err(error) => {
@@ -58,7 +61,13 @@ fn wrong(actor: &Actor, detail: String) {
     actor.world.oracle.fail(Check::ReaderShowsWrongState, format!("{}: {detail}", actor.name));
 }
 
-async fn round(actor: &Actor, reader: &Reader, rng: &mut Rng, keys: u64) -> Result<(), Error> {
+async fn round(
+    actor: &Actor,
+    reader: &Reader,
+    rng: &mut Rng,
+    keys: u64,
+    gone: &mut Gone,
+) -> Result<(), Error> {
     let oracle = &actor.world.oracle;
     let before = reader.view().manifest().current.next_seq;
     if rng.chance(600) {
@@ -79,13 +88,13 @@ async fn round(actor: &Actor, reader: &Reader, rng: &mut Rng, keys: u64) -> Resu
     }
     oracle.engine_state(&actor.name, manifest.current.next_seq, manifest.state());
     let asked: Vec<Bytes> = (0..rng.between(1, 4)).map(|_| key(rng, keys)).collect();
-    check_view(actor, &view, &asked).await?;
+    check_view(actor, &view, &asked, gone).await?;
     let key = key(rng, keys);
     check_latest(actor, reader, &key).await
 }
 
 /// `get` and `scan` of one view show the same, and what the model says.
-async fn check_view(actor: &Actor, view: &View, asked: &[Bytes]) -> Result<(), Error> {
+async fn check_view(actor: &Actor, view: &View, asked: &[Bytes], gone: &mut Gone) -> Result<(), Error> {
     let next_seq = view.manifest().current.next_seq;
     let before_ms = now_ms(actor);
     let mut scan = view.scan(&ScanOptions::default());
@@ -116,7 +125,13 @@ async fn check_view(actor: &Actor, view: &View, asked: &[Bytes]) -> Result<(), E
         actor.world.oracle.look_at_data(|model| model.state(next_seq).cloned().collect());
     for model in &state {
         let key = &model.written.key;
-        compare(actor, next_seq, key, Some(model), scanned.remove(key).as_ref(), span);
+        let shown = scanned.remove(key);
+        compare(actor, next_seq, key, Some(model), shown.as_ref(), span);
+        if shown.is_none() && model.shows(span).1 && model.written.expires_at_ms.is_none() {
+            gone.insert(key.clone(), model.sequence);
+        } else if shown.is_some_and(|entry| gone.get(key) == Some(&entry.sequence)) {
+            wrong(actor, format!("{key:?} at sequence {} was gone and came back", model.sequence));
+        }
     }
     for (key, entry) in &scanned {
         compare(actor, next_seq, key, None, Some(entry), span);
@@ -129,13 +144,22 @@ fn is_shown(model: &Committed, entry: &Entry) -> bool {
         && (entry.sequence, entry.expires_at_ms) == (model.sequence, model.written.expires_at_ms)
 }
 
-fn agrees(actor: &Actor, model: Option<&Committed>, entry: Option<&Entry>, span_ms: (u64, u64)) -> bool {
+fn agrees(
+    actor: &Actor,
+    next_seq: u64,
+    model: Option<&Committed>,
+    entry: Option<&Entry>,
+    span_ms: (u64, u64),
+) -> bool {
     let (may, must) = model.map_or((false, false), |model| model.shows(span_ms));
     // A merge drops what has expired by the store's clock, whatever the reader's says.
     let expires = model.is_some_and(|model| model.written.expires_at_ms.is_some());
     let must = must && !(expires && actor.world.oracle.look(|history| history.is_maintained()));
     match (model, entry) {
-        (_, None) => !must,
+        (None, None) => true,
+        (Some(model), None) => {
+            !must || actor.world.oracle.look_at_data(|data| data.may_be_gone(model, next_seq))
+        }
         (Some(model), Some(entry)) => may && is_shown(model, entry),
         (None, Some(_)) => false,
     }
@@ -149,7 +173,7 @@ fn compare(
     entry: Option<&Entry>,
     span_ms: (u64, u64),
 ) {
-    if !agrees(actor, model, entry, span_ms) {
+    if !agrees(actor, next_seq, model, entry, span_ms) {
         let key = String::from_utf8_lossy(key);
         wrong(
             actor,
@@ -172,7 +196,7 @@ async fn check_latest(actor: &Actor, reader: &Reader, key: &[u8]) -> Result<(), 
         versions.dedup();
         versions
     });
-    let agrees = versions.iter().any(|model| agrees(actor, model.as_ref(), entry.as_ref(), span));
+    let agrees = versions.iter().any(|model| agrees(actor, newest, model.as_ref(), entry.as_ref(), span));
     if !agrees {
         let key = String::from_utf8_lossy(key);
         wrong(actor, format!("{key:?} shows {entry:?}, never so between {oldest} and {newest}"));

@@ -198,9 +198,11 @@ impl Copy {
         let now_ms = now_ms(actor);
         let below = cursor.slot();
         let differs = actor.world.oracle.look_at_data(|model| {
-            // A bootstrap leaves out what is deleted or has expired; what it brought is followed like the rest.
+            // A bootstrap leaves out what is deleted, has expired or was removed by retention; what it brought is followed
+            // like the rest.
             let left_out = |c: &Committed| {
-                self.at.is_none() && (c.written.value.is_none() || c.written.expires_at_ms.is_some())
+                let nothing = c.written.value.is_none() || c.written.expires_at_ms.is_some();
+                self.at.is_none() && (nothing || model.may_be_gone(c, below))
             };
             let differs = |c: &&Committed| match self.changes.get(&c.written.key) {
                 Some((sequence, written)) => (*sequence, written) != (c.sequence, &c.written),
