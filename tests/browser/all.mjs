@@ -12,3 +12,4 @@ import "./keyboard.test.mjs";
 import "./looks.test.mjs";
 import "./freshness.test.mjs";
 import "./fixtures.test.mjs";
+import "./persistence.test.mjs";

@@ -1,13 +1,11 @@
-// Reads a whole database through the package, as a program would: for the window and for the worker.
-
-import { Reader } from "/isledb/web.js";
+// Reads a whole database through the package, as a program would: for a window and a worker of a browser, and for workerd.
 
 const base64 = (bytes) => btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
 const sha256 = async (bytes) => Array.from(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
-/** {entries, got, l0, runs, absent}: by a scan, by one get of all keys at once, and the tables; `absent` of `others` are found. */
-export async function readAll(url, others) {
-  const reader = await Reader.open(url);
+/** {entries, got, found, l0, runs}: by a scan, by one get of all keys at once, which of `others` are found, and the tables. */
+export async function readAll(Reader, source, others) {
+  const reader = await Reader.open(source);
   const keys = [];
   const entries = [];
   for await (const { key, value } of reader.scan()) {

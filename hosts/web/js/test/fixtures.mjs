@@ -53,3 +53,25 @@ export function wanted(name) {
   const orphans = name === "orphan-equal-seq" ? get_mismatches.map(({ key }) => key) : [];
   return entries.filter(({ key }) => !orphans.includes(key)).map(({ key, len, sha256 }) => ({ key, len, sha256 }));
 }
+
+/** All that a reader sees of it, in the form of `tests/browser/lab/read.js`: entries, and the tables that it knows. */
+export function whole(name) {
+  const { l0, runs } = expected(name);
+  const entries = wanted(name);
+  return {
+    entries,
+    got: entries.map(({ sha256 }) => sha256),
+    found: [],
+    l0: l0.map(({ id }) => id),
+    runs: runs.map(({ id, ssts }) => ({ id, ssts: ssts.map((table) => table.id) })),
+  };
+}
+
+/** The keys of the script that made it, in base64, of which its reader found nothing. */
+export function absent(name) {
+  const live = new Set(wanted(name).map(({ key }) => key));
+  const script = readFileSync(join(root, name, "ops.ndjson"), "utf8").trim().split("\n").map((line) => JSON.parse(line));
+  // A key that a writer refused may be longer than a get takes.
+  const keys = script.map(({ key }) => key).filter((key) => key && key.length < 80_000);
+  return [...new Set(keys)].filter((key) => !live.has(key));
+}
