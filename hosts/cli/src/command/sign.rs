@@ -48,7 +48,7 @@ pub(crate) struct Args {
     /// Also name where newer versions are found: CURRENT's URL, and the signer's address
     #[arg(long, requires = "signer")]
     follow: bool,
-    /// Address of the signer (`isledb serve`) that gives new tickets, with --follow
+    /// Address of the signer (`isledb serve`) that signs what newer versions have, with --follow
     #[arg(long, value_name = "URL", requires = "follow")]
     signer: Option<String>,
     /// Write it to this file, which only its owner may read, instead of standard output
