@@ -1,28 +1,49 @@
 // A page of a browser.
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
-import { load, tool } from "./tools.mjs";
+import { launch } from "../../browser/launch.mjs";
+import { tool } from "../../tools.mjs";
+import { failuresOf } from "./cases.mjs";
 
-const ARGUMENTS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"];
 const TYPES = { mjs: "text/javascript", wasm: "application/wasm", html: "text/html" };
+
+/** Browsers that run, by name: hosts of one browser share it. */
+const running = new Map();
+
+function shared(name) {
+  const { opening } = running.get(name) ?? { opening: launch(name) };
+  const users = (running.get(name)?.users ?? 0) + 1;
+  running.set(name, { opening, users });
+  return opening;
+}
+
+async function leave(name) {
+  const { opening, users } = running.get(name);
+  if (users > 1) return running.set(name, { opening, users: users - 1 });
+  running.delete(name);
+  await opening.then((browser) => browser.close(), () => {});
+}
 
 /** How to run the cases in a page of `name`, by its global function `entry`. */
 export function inBrowser(name, entry) {
   return async (work, built) => {
-    const { default: puppeteer } = await load(tool("puppeteer"), "puppeteer-core");
-    const executablePath = tool(name);
+    tool(name);
     const server = await serve(built.folder);
-    const browser = await puppeteer.launch(
-      name === "chromium" ? { executablePath, args: ARGUMENTS, protocolTimeout: 240_000 } : { executablePath, browser: "firefox", headless: true, protocolTimeout: 240_000 },
-    );
     try {
-      const page = await browser.newPage();
+      const page = await (await shared(name)).newPage();
       page.on("pageerror", (error) => console.log(`  page: ${error.message}`));
       await page.goto(`${server.origin}/index.html`);
-      await page.waitForFunction((entry) => entry in globalThis, { timeout: 20_000 }, entry);
-      return await page.evaluate((entry, work) => globalThis[entry](work), entry, work);
+      await page.waitForFunction((entry) => entry in globalThis, { timeout: 60_000 }, entry);
+      const results = [];
+      for (const { place, names } of work) {
+        // A call for each: none takes longer than the driver waits for an answer.
+        const run = (name) => page.evaluate((entry, place, name) => globalThis[entry](place, name), entry, place, name);
+        results.push({ place: place.name, failures: await failuresOf(names, run) });
+      }
+      await page.close();
+      return results;
     } finally {
-      await browser.close();
+      await leave(name);
       server.close();
     }
   };

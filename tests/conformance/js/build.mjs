@@ -1,7 +1,7 @@
 // Compiles the cases, and bundles them with the package for each kind of host.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync } from "node:fs";
-import { load, root } from "./tools.mjs";
+import { load, root } from "../../tools.mjs";
 
 const here = new URL(".", import.meta.url).pathname;
 const KINDS = [

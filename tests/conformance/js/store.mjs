@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { createInterface } from "node:readline";
-import { Missing, root } from "./tools.mjs";
+import { Missing, root } from "../../tools.mjs";
 
 export { Missing };
 

@@ -3,7 +3,7 @@
 // `node table.mjs` checks that the README has it, `node table.mjs --write` writes it there. Hosts that did not run here (a server
 // or browser that this machine cannot have) keep their line.
 import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
-import { root } from "./tools.mjs";
+import { root } from "../../tools.mjs";
 
 const BEGIN = "<!-- Written by tests/conformance/js/table.mjs. -->";
 const END = "<!-- Until here. -->";

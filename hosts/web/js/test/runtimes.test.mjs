@@ -1,27 +1,19 @@
 // The same package in Deno, Bun and workerd (by miniflare), which `tests/setup.sh where runtimes` installs.
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { tool } from "../../../../tests/tools.mjs";
 import { entriesOf, objectsOf, wanted } from "./fixtures.mjs";
 import { serve } from "./server.mjs";
+import { skip, start } from "./workerd.mjs";
 
-const setup = fileURLToPath(new URL("../../../../tests/setup.sh", import.meta.url));
 const dist = fileURLToPath(new URL("../dist/", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "isledb-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
-
-let runtimes;
-try {
-  runtimes = execFileSync(setup, ["where", "runtimes"], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
-} catch (error) {
-  if (process.env.CI) throw error;
-}
-const skip = runtimes ? false : "the runtimes cannot be installed here";
 
 /** Reads a bucket at a URL and prints its entries in the form of the tests. */
 const program = `
@@ -44,9 +36,8 @@ for (const [name, command] of [
     const server = await serve(new Map(objectsOf("everything")));
     const file = join(folder, "main.mjs");
     writeFileSync(file, program);
-    const [tool, ...args] = command;
-    const { spawn } = await import("node:child_process");
-    const child = spawn(join(runtimes, "node_modules/.bin", tool), [...args, file, `${server.url}/db`]);
+    const [runner, ...args] = command;
+    const child = spawn(join(tool("runtimes"), "node_modules/.bin", runner), [...args, file, `${server.url}/db`]);
     const out = [];
     child.stdout.on("data", (piece) => out.push(piece));
     child.stderr.on("data", (piece) => process.stderr.write(piece));
@@ -57,11 +48,11 @@ for (const [name, command] of [
 }
 
 test("workerd: requests share a reader and wait for nothing of each other", { skip }, async () => {
-  const { build } = await import("esbuild");
   const server = await serve(new Map(objectsOf("flush-snappy-default")));
+  const file = join(folder, "worker.js");
   writeFileSync(
-    join(folder, "worker.js"),
-    `import { Reader } from ${JSON.stringify(`${dist}workerd.js`)};
+    file,
+    `import { Reader } from "isledb";
     let shared;
     export default { async fetch(request, env) {
       const { pathname, searchParams } = new URL(request.url);
@@ -80,30 +71,10 @@ test("workerd: requests share a reader and wait for nothing of each other", { sk
       }
     } };`,
   );
-  const made = await build({
-    entryPoints: [join(folder, "worker.js")],
-    bundle: true,
-    format: "esm",
-    conditions: ["workerd"],
-    loader: { ".wasm": "copy" },
-    assetNames: "[name]",
-    outdir: join(folder, "bundle"),
-    metafile: true,
-    logLevel: "error",
-  });
-  const wasm = Object.keys(made.metafile.outputs).find((name) => name.endsWith(".wasm"));
-  const { Miniflare } = createRequire(join(runtimes, "node_modules/"))("miniflare");
-  const worker = new Miniflare({
-    modules: [
-      { type: "ESModule", path: "worker.js", contents: readFileSync(join(folder, "bundle/worker.js"), "utf8") },
-      { type: "CompiledWasm", path: wasm.split("/").at(-1), contents: readFileSync(join(folder, "bundle", wasm.split("/").at(-1))) },
-    ],
-    compatibilityDate: "2025-05-01",
-    bindings: { BASE: `${server.url}/db` },
-  });
+  const worker = await start(file, { BASE: `${server.url}/db` });
   try {
     const ask = async (path) => {
-      const response = await worker.dispatchFetch(`http://worker${path}`);
+      const response = await worker.ask(path);
       const text = await response.text();
       assert.equal(response.status, 200, text);
       return JSON.parse(text);
@@ -117,7 +88,7 @@ test("workerd: requests share a reader and wait for nothing of each other", { sk
     assert.equal(new Set(answers.map(({ value }) => value)).size, keys.length, "nothing leaks from one request to the next");
     assert.equal((await ask("/scan")).count, 500);
   } finally {
-    await worker.dispose();
+    await worker.stop();
     await server.stop();
   }
 });

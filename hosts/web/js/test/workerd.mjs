@@ -1,24 +1,15 @@
 // A worker of this repository in workerd, by miniflare, with an R2 bucket of its own.
-import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { load, missing, tool } from "../../../../tests/tools.mjs";
 
-const setup = fileURLToPath(new URL("../../../../tests/setup.sh", import.meta.url));
 const dist = fileURLToPath(new URL("../dist/", import.meta.url));
 
-let runtimes;
-try {
-  runtimes = execFileSync(setup, ["where", "runtimes"], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
-} catch (error) {
-  if (process.env.CI) throw error;
-}
-
 /** Why there is no workerd, for the tests that need it. */
-export const skip = runtimes ? false : "the runtimes cannot be installed here";
+export const skip = missing("runtimes");
 
 /** Bundles `file` with the package as wrangler would, and starts it. */
 export async function start(file, bindings = {}) {
@@ -36,7 +27,7 @@ export async function start(file, bindings = {}) {
     logLevel: "error",
   });
   const wasm = Object.keys(made.metafile.outputs).find((name) => name.endsWith(".wasm"));
-  const { Miniflare } = createRequire(join(runtimes, "node_modules/"))("miniflare");
+  const { Miniflare } = await load(tool("runtimes"), "miniflare");
   const worker = new Miniflare({
     modules: [
       { type: "ESModule", path: "worker.js", contents: readFileSync(join(folder, "worker.js"), "utf8") },

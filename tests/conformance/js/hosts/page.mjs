@@ -1,32 +1,27 @@
 // A window or a dedicated worker of a browser.
 import init, * as glue from "conformance-glue";
-import { runCases } from "../cases.mjs";
+import { runCase } from "../cases.mjs";
 import { openPlace } from "../places.mjs";
 
-const inWindow = "document" in globalThis;
+let loaded, worker;
 
-/** Runs the cases at each place, here. */
-export async function runAll(work) {
-  await init({ module_or_path: new URL("./isledb.wasm", import.meta.url) });
-  const results = [];
-  for (const { place, names } of work) {
-    results.push({ place: place.name, failures: await runCases(glue, openPlace(place), names) });
-  }
-  return results;
+async function run(place, name) {
+  await (loaded ??= init({ module_or_path: new URL("./isledb.wasm", import.meta.url) }));
+  return runCase(glue, openPlace(place), name);
 }
 
-if (inWindow) {
-  globalThis.runHere = runAll;
-  globalThis.runInWorker = (work) =>
+if ("document" in globalThis) {
+  globalThis.runHere = run;
+  globalThis.runInWorker = (place, name) =>
     new Promise((resolve, reject) => {
-      const worker = new Worker(import.meta.url, { type: "module" });
+      worker ??= new Worker(import.meta.url, { type: "module" });
       worker.onmessage = ({ data }) => resolve(data);
       worker.onerror = (event) => reject(new Error(event.message));
-      worker.postMessage(work);
+      worker.postMessage({ place, name });
     });
 } else {
-  globalThis.onmessage = async ({ data }) => {
+  globalThis.onmessage = async ({ data: { place, name } }) => {
     // A case that fails may throw where nobody waits for it.
-    globalThis.postMessage(await runAll(data));
+    globalThis.postMessage(await run(place, name));
   };
 }

@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 
 /** The root of the work tree. */
-export const root = fileURLToPath(new URL("../../../", import.meta.url));
+export const root = fileURLToPath(new URL("../", import.meta.url));
 
 /** A tool that cannot be had here. */
 export class Missing extends Error {}
@@ -23,4 +23,15 @@ export function tool(name) {
 /** Loads a package of npm from the folder that a tool was installed to. */
 export async function load(folder, name) {
   return import(createRequire(`${folder}/`).resolve(name));
+}
+
+/** Why a test that needs these tools is skipped, or false. In CI that is an error. */
+export function missing(...names) {
+  try {
+    names.forEach(tool);
+    return false;
+  } catch (error) {
+    if (process.env.CI || !(error instanceof Missing)) throw error;
+    return error.message;
+  }
 }
