@@ -14,6 +14,7 @@ use bytes::Bytes;
 use futures::executor::block_on;
 use isledb_core::format::sst::{Compression, TableOptions};
 use isledb_core::host::{Event, Host, MemoryStore, Metered, ObjectStore, Observer, PutCondition};
+use isledb_core::maintain::plan::debt::Debt;
 use isledb_core::maintain::plan::merge::{JobKind, MergePolicy};
 use isledb_core::maintain::{
     CompactionFilter, Compactor, CompactorOptions, FilterEntry, FilterValue, Maintenance, MaintenanceOptions,
@@ -523,6 +524,19 @@ fn tables_of_other_keys_move_unread_and_watchers_hear_of_it() {
         let heard = heard.0.lock().unwrap().clone();
         assert_eq!(heard[..2], ["level0 of 3 begun", "level0 ended true"]);
         assert_eq!(heard.len(), 6);
+    });
+}
+
+/// Once it told of what had waited before the merge.
+#[test]
+fn the_debt_is_what_a_pass_leaves() {
+    block_on(async {
+        let bench = Bench::new();
+        let writer = bench.writer().await;
+        three_flushes(&writer).await;
+        let mut owner = bench.owner(eager()).await;
+        let left = owner.merge_everything().await.unwrap().debt;
+        assert_eq!(left, Debt { runs: 1, ..Debt::default() });
     });
 }
 

@@ -28,9 +28,20 @@ pub(super) enum Wanted {
 }
 
 impl Maintenance {
-    /// Merges until nothing waits (or the original beside must be heard of first).
+    /// Merges until nothing waits (or the original beside must be heard of first), and says what waits then.
     pub(super) async fn merge_all(&mut self, wanted: Wanted, report: &mut Report) -> Result<()> {
         let Some(options) = self.options().merge.clone() else { return Ok(()) };
+        let ended = self.merge_while_due(wanted, &options, report).await;
+        report.debt = debt(self.view().state(), &options.policy, &self.turn());
+        ended
+    }
+
+    async fn merge_while_due(
+        &mut self,
+        wanted: Wanted,
+        options: &MergeOptions,
+        report: &mut Report,
+    ) -> Result<()> {
         let mut spent = 0;
         for _ in 0..MAX_MERGES {
             let replay = self.publisher.view().replay.clone();
@@ -39,13 +50,12 @@ impl Maintenance {
                 Wanted::Due => plan(&replay.state, &options.policy, &turn),
                 Wanted::Everything => plan_full(&replay.state, &options.policy, &turn),
             };
-            report.debt = debt(&replay.state, &options.policy, &turn);
             let Some(job) = job else { return Ok(()) };
             if !self.may_publish() {
                 report.waits_for_writer = true;
                 return Ok(());
             }
-            let need = budget::need(&job, &options);
+            let need = budget::need(&job, options);
             match budget::check(self.options(), need, spent) {
                 Err(error) if report.merges.is_empty() => return Err(error),
                 Err(error) => {
@@ -55,7 +65,7 @@ impl Maintenance {
                 Ok(()) => spent += need.requests,
             }
             let full = job.kind == JobKind::Full;
-            match self.merge_one(&options, &replay, job).await {
+            match self.merge_one(options, &replay, job).await {
                 Ok(Some(merged)) => {
                     report.merges.push(merged);
                     if full {

@@ -78,7 +78,8 @@ impl Maintenance {
 
     /// One pass: everything that waits, once. Returns what was done.
     ///
-    /// In this order: merges, retention, garbage collection (where its interval has passed: [`Gc::run`]).
+    /// In this order: merges, retention, garbage collection (where its interval has passed: [`Gc::run`]). What the options
+    /// or the user's filter refuse (a merge beyond the budget) is the pass's error, and the others have had their turn before.
     ///
     /// Cost where nothing waits: one conditional GET. Beyond it see [`Report`].
     ///
@@ -191,23 +192,29 @@ impl Maintenance {
         self.publisher.check_role()?;
         let mut report = Report::default();
         self.keep_window_short().await;
-        self.merge_all(wanted, &mut report).await?;
-        if let Some(retention) = self.options.retention.clone()
-            && self.may_publish()
-        {
-            let now_ms = self.now_ms();
-            let place = (&self.requests, self.db.layout());
-            let done = retain(place, &mut self.publisher, &retention, now_ms).await?;
-            if let Some(slot) = done.slot {
-                self.beside.committed(slot);
-                self.keep_window_short().await;
-            }
-            report.retention = Some(done);
-        }
+        let merged = refusal(self.merge_all(wanted, &mut report).await)?;
+        let retained = refusal(self.retain(&mut report).await)?;
         if let Some(gc) = &mut self.gc {
             report.gc = gc.run_if_due(&mut self.publisher).await?;
         }
-        Ok(report)
+        merged.or(retained).map_or(Ok(report), Err)
+    }
+
+    /// Removes what is old, where retention is on.
+    async fn retain(&mut self, report: &mut Report) -> Result<()> {
+        let Some(retention) = self.options.retention.clone() else { return Ok(()) };
+        if !self.may_publish() {
+            return Ok(());
+        }
+        let now_ms = self.now_ms();
+        let place = (&self.requests, self.db.layout());
+        let done = retain(place, &mut self.publisher, &retention, now_ms).await?;
+        if let Some(slot) = done.slot {
+            self.beside.committed(slot);
+            self.keep_window_short().await;
+        }
+        report.retention = Some(done);
+        Ok(())
     }
 
     /// Settles the entry that an earlier call left open, if there is one.
@@ -276,6 +283,16 @@ impl Maintenance {
 
     fn host(&self) -> &dyn Host {
         self.requests.host.as_ref()
+    }
+}
+
+/// What the options or the user's filter refused, where that is why a part of a pass ended: nothing of it is in the database,
+/// and the other parts do not depend on it.
+fn refusal(ended: Result<()>) -> Result<Option<Error>> {
+    match ended {
+        Ok(()) => Ok(None),
+        Err(refused @ (Error::InvalidArgument { .. } | Error::OverBudget { .. })) => Ok(Some(refused)),
+        Err(error) => Err(error),
     }
 }
 

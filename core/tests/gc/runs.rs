@@ -11,7 +11,7 @@ use isledb_core::host::{MemoryStore, ObjectStore};
 use isledb_core::maintain::gc::{GcOptions, MemoryMarks, ObjectMarks};
 use isledb_core::maintain::plan::sweep::WaitsFor;
 use isledb_core::maintain::retain::{Retention, RetentionCompactor, RetentionCompactorOptions};
-use isledb_core::maintain::{Maintenance, MaintenanceOptions};
+use isledb_core::maintain::{Maintenance, MaintenanceOptions, MergeOptions};
 use isledb_core::{Db, DbOptions, Error};
 
 use crate::bench::{Bench, HOUR, MINUTE};
@@ -321,6 +321,34 @@ fn retention_removes_what_is_old_and_the_last_table_only_where_that_is_allowed()
     let mut owner = block_on(bench.db().maintenance(options(true))).unwrap();
     block_on(owner.run_once()).unwrap();
     assert!(bench.content().is_empty());
+}
+
+/// Once such a pass ended at the merge, and a database that had outgrown its budget kept its garbage for good.
+#[test]
+fn a_merge_beyond_the_budget_is_refused_behind_the_rest_of_the_pass() {
+    let bench = Bench::new();
+    let writer = bench.writer();
+    for _ in 0..4 {
+        block_on(async {
+            writer.put(b"key", b"value").await.unwrap();
+            writer.flush().await.unwrap();
+        });
+        bench.host.advance(24 * HOUR);
+    }
+    let mut merge = MergeOptions::default();
+    merge.policy.l0_tables = 2;
+    let options = MaintenanceOptions {
+        merge: Some(merge),
+        retention: Some(Retention { period: 60 * HOUR, count: 1, ..Retention::default() }),
+        max_memory_bytes: Some(1),
+        ..MaintenanceOptions::default()
+    };
+    let mut owner = block_on(bench.db().maintenance(options)).unwrap();
+    let refused = block_on(owner.run_once());
+    assert!(matches!(&refused, Err(Error::OverBudget { what: "max_memory_bytes", .. })), "{refused:?}");
+    assert_eq!(owner.view().state().l0.len(), 2, "two were old");
+    let sweep = block_on(bench.place().dry_run(&GcOptions::default())).unwrap().sweep;
+    assert_eq!((sweep.held.len(), sweep.marked), (2, 0), "both are marked");
 }
 
 #[test]
