@@ -5,7 +5,7 @@
 # usage: setup.sh [rust|servers|tables|browsers|web|fuzz|all]...   install a part (default: all but fuzz); what this machine cannot have is named and left out
 #        setup.sh where TOOL                     install one tool and print its path; status 3 and the reason where it cannot be had
 #        setup.sh folder                         print the folder
-# tools: versitygw, minio, ceph, gcs, azurite, ministack, toxiproxy, pebble_list, sst_dump, cargo-deny, chromium, firefox, puppeteer, runtimes, cargo-fuzz, nightly
+# tools: versitygw, minio, ceph, gcs, azurite, ministack, toxiproxy, pebble_list, sst_dump, cargo-deny, haproxy, chromium, firefox, puppeteer, runtimes, cargo-fuzz, nightly
 set -euo pipefail
 
 # The only place where versions stand. What is built from a folder of ours is versioned by the content of that folder.
@@ -165,6 +165,15 @@ where() {
         once ceph debian apt_install radosgw ceph-mon ceph-osd ceph-common
       fi
       command -v radosgw || cannot "Debian's packages of Ceph brought no radosgw" ;;
+    haproxy)
+      # From Debian, whose daemon is not wanted: it is started by the tests alone. It lies where only root looks for it.
+      if ! PATH=$PATH:/usr/sbin command -v haproxy >/dev/null; then
+        need apt-get
+        [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null || cannot "haproxy is Debian's package, and there is no right to install it"
+        rm -rf "$tools/haproxy"
+        once haproxy debian apt_install haproxy
+      fi
+      PATH=$PATH:/usr/sbin command -v haproxy || cannot "Debian's package haproxy brought no haproxy" ;;
     sst_dump)
       if ! command -v sst_dump >/dev/null; then
         need apt-get
@@ -215,12 +224,12 @@ esac
 for part in "$@"; do
   case $part in
     rust) rust ;;
-    servers) install_all "$(s3_server)" gcs azurite ;;
+    servers) install_all "$(s3_server)" gcs azurite toxiproxy haproxy ;;
     tables) install_all sst_dump pebble_list ;;
     browsers) install_all chromium firefox puppeteer ;;
     web) web ;;
     fuzz) install_all nightly cargo-fuzz ;;
-    all) rust; web; install_all azurite sst_dump chromium firefox puppeteer "$(s3_server)" pebble_list gcs ;;
+    all) rust; web; install_all azurite haproxy toxiproxy sst_dump chromium firefox puppeteer "$(s3_server)" pebble_list gcs ;;
     *) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//p}' "$0" >&2; exit 2 ;;
   esac
 done

@@ -1,5 +1,5 @@
-//! Writers and maintenance owners as processes on a real S3 server, killed at random, while this process reads pinned views and
-//! tails: nothing that was acknowledged is lost, no view breaks, and in the end no garbage is left that is old enough to go.
+//! Writers and maintenance owners as processes on real servers, some behind proxies that make faults, killed at random, while this process reads
+//! pinned views and tails: nothing that was acknowledged is lost, no view breaks, and in the end no garbage is left that is old enough to go.
 //! Time passes 240 times faster for all of them, so that garbage collection deletes within seconds; the clocks of the
 //! maintenance owners are days apart. A child is this test binary again, told by an environment variable.
 //!
@@ -14,6 +14,8 @@ mod children;
 mod garbage;
 #[path = "killed/place.rs"]
 mod place;
+#[path = "killed/storm.rs"]
+mod storm;
 #[path = "killed/time.rs"]
 mod time;
 #[path = "killed/writes.rs"]
@@ -28,10 +30,11 @@ use bytes::Bytes;
 use isledb::Error;
 use isledb::read::{Reader, ReaderOptions, ScanOptions, View};
 use isledb::tail::{TailOptions, TailStart, Tailer};
-use isledb_test_servers::{Kind, NoServer, Server, in_ci};
+use isledb_test_servers::{Kind, NoServer, Proxy, Server, in_ci};
 
 use children::{AHEAD_MS, Running, Said};
 use place::Place;
+use storm::Storm;
 use time::Pace;
 use writes::{History, mixed};
 
@@ -47,20 +50,54 @@ fn number(name: &str) -> Option<u64> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn killed_writers_and_maintenance_lose_nothing_and_leave_nothing() {
-    let server = match Server::start(Kind::Versitygw) {
-        Ok(server) => server,
+async fn killed_behind_haproxy() {
+    run(Kind::Versitygw, Some(Kind::Haproxy)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_behind_toxiproxy() {
+    run(Kind::Versitygw, Some(Kind::Toxiproxy)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_on_azurite() {
+    run(Kind::Azurite, None).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_on_ceph() {
+    if number("ISLEDB_KILLED_SECONDS").is_none() {
+        return eprintln!("skipped: a hundred megabytes to install, for who asks for it by tests/killed.sh");
+    }
+    run(Kind::Ceph, None).await;
+}
+
+fn there<T>(server: Result<T, NoServer>) -> Option<T> {
+    match server {
+        Ok(server) => Some(server),
         Err(NoServer::Cannot(reason)) if !in_ci() => {
-            return eprintln!("skipped: S3 is not on this machine: {reason}");
+            eprintln!("skipped: the server is not on this machine: {reason}");
+            None
         }
-        Err(missing) => panic!("S3: {missing}"),
+        Err(missing) => panic!("{missing}"),
+    }
+}
+
+/// Kills writers and maintenance owners on a server, maybe with faults between them and it, and checks what is left.
+async fn run(kind: Kind, before_it: Option<Kind>) {
+    let Some(server) = there(Server::start(kind)) else { return };
+    let proxy = match before_it.map(|proxy| there(Proxy::start(proxy, &server))) {
+        Some(None) => return,
+        proxy => proxy.flatten(),
     };
     let speed = number("ISLEDB_KILLED_SPEED").unwrap_or(240);
     let seed = number("ISLEDB_KILLED_SEED").unwrap_or_else(|| u64::from(std::process::id()));
-    let seconds = number("ISLEDB_KILLED_SECONDS").unwrap_or(12);
-    println!("seed {seed}, {seconds} s of kills, time passes {speed} times faster");
+    let seconds = number("ISLEDB_KILLED_SECONDS").unwrap_or(10);
+    println!("{kind:?} {before_it:?}: seed {seed}, {seconds} s of kills, time passes {speed} times faster");
     let pace = Pace::new(u32::try_from(speed).unwrap());
-    let place = Place { variables: server.variables().clone(), pace, seed };
+    let variables = proxy.as_ref().map_or(server.variables(), Proxy::variables).clone();
+    let place = Place { variables, pace, seed };
+    let storm = proxy.map(|proxy| Storm::begin(proxy, before_it, seed));
     let until = Instant::now() + Duration::from_secs(seconds);
     let (lives, watched) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(true)));
     let said: [Arc<Said>; 2] = Default::default();
@@ -77,7 +114,8 @@ async fn killed_writers_and_maintenance_lose_nothing_and_leave_nothing() {
     let committed = tokio::task::spawn_blocking(|| writers.join().unwrap()).await.unwrap();
     let last_owner = tokio::task::spawn_blocking(|| owners.join().unwrap()).await.unwrap();
 
-    // An hour and more without kills: what can go then must go.
+    // An hour and more without kills and faults: what can go then must go.
+    let _calm = storm.map(Storm::end);
     let before = garbage::Before::of(&place).await;
     tokio::time::sleep(Duration::from_secs(75 * 60) / pace.speed + Duration::from_millis(500)).await;
     watched.store(false, Ordering::Release);
@@ -93,7 +131,7 @@ async fn killed_writers_and_maintenance_lose_nothing_and_leave_nothing() {
     let (merged, deleted) = (&said[1].merged, &said[1].deleted);
     let (merged, deleted) = (merged.load(Ordering::Relaxed), deleted.load(Ordering::Relaxed));
     println!(
-        "{begun} writers of {} and {owners} owners began; {} changes of {} lives, {checks} looks at views; {merged} merges, \
+        "{kind:?} {before_it:?}: {begun} writers of {} and {owners} owners began; {} changes of {} lives, {checks} looks at views; {merged} merges, \
          {deleted} objects deleted, {left} left",
         lives.load(Ordering::Relaxed),
         history.len(),
@@ -149,7 +187,12 @@ fn kill_owners(place: &Place, until: Instant, said: &Arc<Said>) -> Running {
 
 /// Follows the feed and reads views, new ones and some that are kept as long as they may be used.
 async fn watch(place: Place, lives: Arc<AtomicU64>, goes_on: Arc<AtomicBool>) -> (History, u64) {
-    let reader = place.db(0, None).reader(ReaderOptions::default()).await.unwrap();
+    let reader = loop {
+        match place.db(0, None).reader(ReaderOptions::default()).await {
+            Ok(reader) => break reader,
+            Err(error) => assert!(may_come_again(&error), "{error}"),
+        }
+    };
     let start = TailStart::Begin;
     let mut tailer = loop {
         match place.db(0, None).tailer(TailOptions { start: start.clone(), ..TailOptions::default() }).await {

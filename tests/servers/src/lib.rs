@@ -1,9 +1,11 @@
 //! What tests need from outside: object stores on this machine, [`Gateway`] in this process, the real ones each started by a script of this folder and killed when
 //! its [`Server`] is dropped, or when the process that holds it dies; and programs, by [`tool`].
 
+mod faults;
 mod gateway;
 mod http;
 
+pub use faults::{Cut, Faults, Proxy};
 pub use gateway::Gateway;
 
 use std::collections::BTreeMap;
@@ -32,8 +34,10 @@ pub enum Kind {
     Azurite,
     /// Google Cloud Storage by the emulator in `gcs/`. Needs Go.
     Gcs,
-    /// A TCP proxy with faults, for the other servers. Needs Go.
+    /// A TCP proxy with faults, for [`Proxy::start`]. Needs Go.
     Toxiproxy,
+    /// An HTTP proxy with faults, for [`Proxy::start`]. Needs Debian's package, and the right to install it.
+    Haproxy,
 }
 
 impl Kind {
@@ -46,6 +50,7 @@ impl Kind {
             Kind::Azurite => "azurite.sh",
             Kind::Gcs => "gcs.sh",
             Kind::Toxiproxy => "toxiproxy.sh",
+            Kind::Haproxy => "haproxy.sh",
         }
     }
 }
@@ -101,10 +106,14 @@ impl Server {
     /// Installs the server if need be (minutes, the first time on a machine), starts it on a free port with an empty bucket
     /// [`BUCKET`], and returns when it serves.
     pub fn start(kind: Kind) -> Result<Server, NoServer> {
+        Server::start_before(kind, None)
+    }
+
+    fn start_before(kind: Kind, upstream: Option<&str>) -> Result<Server, NoServer> {
         // A free port can be taken by somebody else before the server binds it; then another one is tried.
         let mut last = None;
         for _ in 0..3 {
-            match Server::start_on(kind, free_port()?) {
+            match Server::start_on(kind, free_port()?, upstream) {
                 Err(NoServer::Failed(reason)) => last = Some(NoServer::Failed(reason)),
                 decided => return decided,
             }
@@ -112,7 +121,7 @@ impl Server {
         Err(last.unwrap_or_else(|| NoServer::Failed("no port is free".to_owned())))
     }
 
-    fn start_on(kind: Kind, port: u16) -> Result<Server, NoServer> {
+    fn start_on(kind: Kind, port: u16, upstream: Option<&str>) -> Result<Server, NoServer> {
         static STARTED: AtomicU32 = AtomicU32::new(0);
         let failed = |what: &str, error: std::io::Error| NoServer::Failed(format!("{what}: {error}"));
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
@@ -121,6 +130,7 @@ impl Server {
         let mut script = Command::new(&path)
             .arg(&folder)
             .arg(port.to_string())
+            .args(upstream)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

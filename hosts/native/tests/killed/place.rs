@@ -8,6 +8,7 @@ use std::time::Duration;
 use isledb::host::{Observer, RetryPolicy};
 use isledb::{CloudStore, Db, DbOptions, TokioHost};
 use object_store::aws::AmazonS3Builder;
+use object_store::azure::MicrosoftAzureBuilder;
 
 use crate::time::{FastHost, FastStore, Pace};
 
@@ -47,16 +48,7 @@ impl Place {
 
     /// A handle for a process whose wall clock is so far ahead.
     pub(crate) fn db(&self, ahead_ms: i64, observer: Option<Arc<dyn Observer>>) -> Db {
-        let builder = AmazonS3Builder::new()
-            .with_client_options(CloudStore::client_options())
-            .with_allow_http(true)
-            .with_endpoint(self.variable("AWS_ENDPOINT"))
-            .with_region(self.variable("AWS_REGION"))
-            .with_bucket_name(isledb_test_servers::BUCKET)
-            .with_access_key_id(self.variable("AWS_ACCESS_KEY_ID"))
-            .with_secret_access_key(self.variable("AWS_SECRET_ACCESS_KEY"));
-        let server = Arc::new(CloudStore::s3(builder).unwrap());
-        let store = Arc::new(FastStore { server, pace: self.pace });
+        let store = Arc::new(FastStore { server: Arc::new(self.server()), pace: self.pace });
         let host = Arc::new(FastHost { real: TokioHost::new(), pace: self.pace, ahead_ms });
         // Minutes of the run are fractions of a second.
         let retry = RetryPolicy {
@@ -67,6 +59,31 @@ impl Place {
         };
         let options = DbOptions { retry, observer, ..DbOptions::default() };
         Db::open(store, host, PREFIX, options).unwrap()
+    }
+}
+
+impl Place {
+    fn server(&self) -> CloudStore {
+        let options = CloudStore::client_options();
+        if self.variable("URL").starts_with("az:") {
+            let builder = MicrosoftAzureBuilder::new()
+                .with_client_options(options)
+                .with_allow_http(true)
+                .with_endpoint(self.variable("AZURE_STORAGE_ENDPOINT").to_owned())
+                .with_container_name(isledb_test_servers::BUCKET)
+                .with_account(self.variable("AZURE_STORAGE_ACCOUNT_NAME"))
+                .with_access_key(self.variable("AZURE_STORAGE_ACCOUNT_KEY"));
+            return CloudStore::azure(builder).unwrap();
+        }
+        let builder = AmazonS3Builder::new()
+            .with_client_options(options)
+            .with_allow_http(true)
+            .with_endpoint(self.variable("AWS_ENDPOINT"))
+            .with_region(self.variable("AWS_REGION"))
+            .with_bucket_name(isledb_test_servers::BUCKET)
+            .with_access_key_id(self.variable("AWS_ACCESS_KEY_ID"))
+            .with_secret_access_key(self.variable("AWS_SECRET_ACCESS_KEY"));
+        CloudStore::s3(builder).unwrap()
     }
 }
 
