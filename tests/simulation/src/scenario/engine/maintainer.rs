@@ -17,7 +17,6 @@ use crate::scenario::collector::eager;
 pub(super) async fn live(actor: Actor, rest_ns: u64) -> bool {
     let mut rng = actor.rng("maintenance");
     let retention = rng.chance(500).then(|| retention(&mut rng));
-    let owner_retains = retention.is_some();
     let Some(mut owner) = claim(&actor, &mut rng, retention).await else { return false };
     while actor.world.is_changing() {
         actor.sleep(rng.magnitude(1_000_000, rest_ns.max(MINUTE))).await;
@@ -31,8 +30,6 @@ pub(super) async fn live(actor: Actor, rest_ns: u64) -> bool {
             Some(Err(Error::Fenced { .. })) => return rng.chance(500),
             // The log does not reach back to an entry of an owner that lost its role.
             Some(Err(Error::OutcomeUnknown { retry: false, .. })) => return rng.chance(500),
-            // Retention would take all there is.
-            Some(Err(Error::InvalidArgument { .. })) if owner_retains => {}
             Some(Err(error)) if may_come_again(&error) || matches!(error, Error::Precondition { .. }) => {}
             Some(Err(error)) => {
                 actor.unexpected("maintain", &error);
@@ -46,11 +43,12 @@ pub(super) async fn live(actor: Actor, rest_ns: u64) -> bool {
 /// By age or by segments of time, short ones: histories last some hours.
 fn retention(rng: &mut Rng) -> Retention {
     let segment = Duration::from_nanos(rng.magnitude(SECOND, 10 * MINUTE));
+    let allow_everything = rng.chance(300);
     Retention {
         mode: if rng.chance(500) { RetentionMode::Fifo } else { RetentionMode::TimeWindow { segment } },
         period: Duration::from_nanos(rng.magnitude(SECOND, 20 * MINUTE)),
-        count: rng.magnitude(1, 4) as u32,
-        allow_everything: rng.chance(300),
+        count: if allow_everything { 0 } else { rng.magnitude(1, 4) as u32 },
+        allow_everything,
     }
 }
 
