@@ -5,6 +5,7 @@
 //! author asks for no other before it knows whose it is. Every phase below is one request, and what is known so far lies in
 //! [`Pending`], so that a cancelled or failed call goes on where it was.
 
+use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -44,6 +45,7 @@ pub enum Attempt {
 }
 
 /// An entry that is being published. It says at every await what is known, so that a dropped future loses nothing.
+#[derive(Debug)]
 pub(super) struct Pending {
     pub(super) id: Ksuid,
     pub(super) ts: Timestamp,
@@ -120,6 +122,23 @@ pub struct Publisher {
     pub(super) view: ManifestView,
     pub(super) pending: Option<Pending>,
     pub(super) previous: Option<FenceToken>,
+}
+
+/// Everything that decides what it does next: two that show the same, over the same objects, go on alike.
+impl fmt::Debug for Publisher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Publisher")
+            .field("role", &self.role)
+            .field("owner", &self.owner)
+            .field("epoch", &self.epoch)
+            .field("beside_original", &self.beside_original)
+            .field("settings", &self.settings)
+            .field("deadline_ms", &self.deadline_ms)
+            .field("view", &self.view)
+            .field("pending", &self.pending)
+            .field("previous", &self.previous)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Publisher {

@@ -4,6 +4,7 @@
 //! store's time is read: so what was seen is no younger than what is noted, and what is due was due before anything is deleted.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -62,6 +63,18 @@ pub struct Gc {
     began: Option<Moment>,
     /// Log entries below are known to be gone.
     trimmed_below: u64,
+}
+
+/// Everything that a run depends on, besides the objects and its publisher.
+impl fmt::Debug for Gc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gc")
+            .field("options", &self.options)
+            .field("before", &self.before)
+            .field("began", &self.began)
+            .field("trimmed_below", &self.trimmed_below)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What was loaded and listed before CURRENT was read.
