@@ -152,6 +152,9 @@ const HOURS: &[u64] = &[61 * MINUTE_MS, 61 * MINUTE_MS];
 /// After a day: below the age of a base or a blob, and above the life of a request, and once below that.
 const HALF_HOURS: &[u64] = &[25 * HOUR_MS, 29 * MINUTE_MS, 29 * MINUTE_MS, 14 * MINUTE_MS];
 
+/// After a day and an hour: below the age of a blob or a delete, and above the life of a request.
+const ONE_JUMP: &[u64] = &[25 * HOUR_MS, 61 * MINUTE_MS, 29 * MINUTE_MS];
+
 const COLLECTS: &[Job] = &[Job::Merge, Job::Snapshot, Job::Collect, Job::Collect, Job::Collect];
 
 /// A database with one flush.
@@ -260,6 +263,7 @@ fn collections() -> Vec<Config> {
         gc("gc-reader-2", reader, collector_and_reader),
         Config {
             switches: Some(0),
+            quick: true,
             finds: Some("a reader misses"),
             ..gc(
                 "bug-old-view",
@@ -279,7 +283,8 @@ fn collections() -> Vec<Config> {
         Config { name: "gc-marks-crash", crashes: 1, ..marks.clone() },
         Config { name: "gc-marks-2", switches: Some(2), ..marks.clone() },
         Config { name: "gc-marks-all", switches: None, ..marks },
-        Config { quick: true, ..doomed.clone() },
+        Config { name: "doomed-0", switches: Some(0), ticks_ms: ONE_JUMP, ..doomed.clone() },
+        Config { ticks_ms: ONE_JUMP, ..doomed.clone() },
         Config { name: "doomed-fault", faults: 1, delayed: 1, ..doomed.clone() },
         Config { name: "doomed-crash", crashes: 1, ..doomed.clone() },
         Config { name: "doomed-2", switches: Some(2), ..doomed.clone() },
