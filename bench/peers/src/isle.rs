@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use isledb::host::MemoryStore;
+use isledb::maintain::MaintenanceOptions;
 use isledb::read::{Reader, ReaderOptions, Scan, ScanOptions, TryNext};
 use isledb::tail::{TailOptions, TailStart};
 use isledb::write::WriterOptions;
@@ -12,13 +13,18 @@ use crate::rows;
 
 /// A database of all rows in so many overlapping tables.
 pub async fn load(tables: u64) -> Result<Db> {
+    load_rows(rows::ROWS, tables).await
+}
+
+/// A database of `total` rows in so many overlapping tables.
+pub async fn load_rows(total: u64, tables: u64) -> Result<Db> {
     let host = Arc::new(TokioHost::new());
     let options = DbOptions { cache_bytes: rows::CACHE, ..DbOptions::default() };
     let db = Db::open(Arc::new(MemoryStore::new(host.clone())), host, "db", options)?;
     let options = WriterOptions { memtable_size: 1 << 30, ..WriterOptions::default() };
     let writer = db.writer(options).await?;
     for table in 0..tables {
-        for i in rows::of_table(table, tables) {
+        for i in rows::of(total, table, tables) {
             writer.put(&rows::key(i), &rows::value(i)).await?;
         }
         writer.flush().await?;
@@ -62,4 +68,11 @@ pub async fn tail(db: &Db) -> Result<u64> {
         }
     }
     Ok(bytes)
+}
+
+/// Merges all tables into one run; how many rows were read.
+pub async fn merge(db: &Db) -> Result<u64> {
+    let mut owner = db.maintenance(MaintenanceOptions { gc: None, ..MaintenanceOptions::default() }).await?;
+    let report = owner.merge_everything().await?;
+    Ok(report.merges.iter().map(|merge| merge.entries_read).sum())
 }

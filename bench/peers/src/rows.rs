@@ -25,7 +25,12 @@ pub fn value(i: u64) -> Bytes {
 
 /// The rows of table `table` of `tables`: all of them overlap.
 pub fn of_table(table: u64, tables: u64) -> impl Iterator<Item = u64> {
-    (table..ROWS).step_by(tables as usize)
+    of(ROWS, table, tables)
+}
+
+/// The rows of table `table` of `tables` where there are `total` in all.
+pub fn of(total: u64, table: u64, tables: u64) -> impl Iterator<Item = u64> {
+    (table..total).step_by(tables as usize)
 }
 
 /// `count` keys, spread over all blocks.
@@ -35,5 +40,10 @@ pub fn spread(count: u64) -> Vec<Bytes> {
 
 /// Bytes of keys and values of all rows.
 pub const fn bytes() -> u64 {
-    ROWS * (KEY + VALUE) as u64
+    bytes_of(ROWS)
+}
+
+/// Bytes of keys and values of so many rows.
+pub const fn bytes_of(total: u64) -> u64 {
+    total * (KEY + VALUE) as u64
 }

@@ -1,8 +1,10 @@
 //! The rows in SlateDB.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use slatedb::config::{CompressionCodec, DbReaderOptions, FlushOptions, FlushType, ScanOptions, Settings};
+use slatedb::admin::AdminBuilder;
+use slatedb::config::{CompactorOptions, CompressionCodec, DbReaderOptions, FlushOptions, FlushType, ScanOptions, Settings};
 use slatedb::db_cache::foyer::{FoyerCache, FoyerCacheOptions};
 use slatedb::object_store::ObjectStore;
 use slatedb::object_store::memory::InMemory;
@@ -15,8 +17,11 @@ pub const PATH: &str = "db";
 
 /// A database of all rows in so many overlapping tables of level 0, and as many files of its write-ahead log.
 pub async fn load(tables: u64) -> Result<Arc<dyn ObjectStore>, Error> {
-    let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
-    let settings = Settings {
+    load_rows(rows::ROWS, tables).await
+}
+
+fn settings() -> Settings {
+    Settings {
         flush_interval: None,
         l0_sst_size_bytes: 1 << 30,
         max_unflushed_bytes: 2 << 30,
@@ -24,10 +29,15 @@ pub async fn load(tables: u64) -> Result<Arc<dyn ObjectStore>, Error> {
         garbage_collector_options: None,
         compression_codec: Some(CompressionCodec::Snappy),
         ..Settings::default()
-    };
-    let db = Db::builder(PATH, store.clone()).with_settings(settings).build().await?;
+    }
+}
+
+/// A database of `total` rows in so many overlapping tables of level 0.
+pub async fn load_rows(total: u64, tables: u64) -> Result<Arc<dyn ObjectStore>, Error> {
+    let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+    let db = Db::builder(PATH, store.clone()).with_settings(settings()).build().await?;
     for table in 0..tables {
-        for i in rows::of_table(table, tables) {
+        for i in rows::of(total, table, tables) {
             db.put_bytes(rows::key(i), rows::value(i)).await?;
         }
         for flush_type in [FlushType::Wal, FlushType::MemTable] {
@@ -77,4 +87,21 @@ pub async fn tail(store: &Arc<dyn ObjectStore>) -> Result<u64, Error> {
         }
     }
     Ok(bytes)
+}
+
+/// Merges all tables of level 0 into one run, by the compactor that runs beside the database, with one worker.
+pub async fn merge(store: Arc<dyn ObjectStore>) -> Result<(), Error> {
+    let moment = Duration::from_millis(20);
+    let compactor =
+        CompactorOptions { poll_interval: moment, commit_compacted_interval: moment, ..CompactorOptions::default() };
+    let settings = Settings { compactor_options: Some(compactor), ..settings() };
+    let db = Db::builder(PATH, store.clone()).with_settings(settings).build().await?;
+    let admin = AdminBuilder::new(PATH, store).build();
+    loop {
+        let manifest = admin.read_manifest(None).await?;
+        if manifest.is_some_and(|manifest| manifest.l0().is_empty() && !manifest.compacted().is_empty()) {
+            return db.close().await;
+        }
+        tokio::time::sleep(moment).await;
+    }
 }
