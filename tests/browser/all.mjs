@@ -13,3 +13,4 @@ import "./looks.test.mjs";
 import "./freshness.test.mjs";
 import "./fixtures.test.mjs";
 import "./persistence.test.mjs";
+import "./s3.test.mjs";

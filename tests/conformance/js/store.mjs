@@ -19,7 +19,7 @@ const CORS = `<CORSConfiguration><CORSRule>
   <MaxAgeSeconds>600</MaxAgeSeconds>
 </CORSRule></CORSConfiguration>`;
 
-/** Starts it; `access` is what the package needs to reach the bucket. */
+/** Starts it; `access` is what the package needs to reach the bucket, `variables` what the command does. */
 export async function startStore() {
   const folder = mkdtempSync(`${tmpdir()}/isledb-conformance-`);
   const port = await freePort();
@@ -48,7 +48,7 @@ export async function startStore() {
     await new Promise((resolve) => server.on("exit", resolve));
     rmSync(folder, { recursive: true, force: true });
   };
-  return { access, stop };
+  return { access, variables, stop };
 }
 
 async function allowOrigins(access) {
