@@ -1,6 +1,9 @@
 //! Machine code of components, kept between processes.
 
-#![allow(unsafe_code, reason = "wasmtime has to be promised that the machine code is its own; see `read`")]
+#![allow(
+    unsafe_code,
+    reason = "wasmtime has to be promised that the machine code is its own; see `component` and `read`"
+)]
 
 use std::fs;
 use std::io::Write;
@@ -48,7 +51,8 @@ impl AotCache {
         if let Err(error) = write(&path, &compiled) {
             tracing::warn!(%error, path = %path.display(), "the compiled component was not kept");
         }
-        Component::new(engine, bytes)
+        // SAFETY: `precompile_component` just made it. To compile it a second time would take as long again.
+        unsafe { Component::deserialize(engine, compiled) }
     }
 }
 
