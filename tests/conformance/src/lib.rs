@@ -14,3 +14,13 @@ pub mod store;
 
 pub use instant::InstantHost;
 pub use place::{Case, Need, Place, Spawn};
+
+/// The lists that every host runs, by name.
+pub const LISTS: &[(&str, &[Case])] = &[("store", store::CASES), ("engine", engine::CASES)];
+
+/// The case of the name `list::case`.
+pub fn case_named(name: &str) -> Option<&'static Case> {
+    let (list, name) = name.split_once("::")?;
+    let (_, cases) = LISTS.iter().find(|(known, _)| *known == list)?;
+    cases.iter().find(|case| case.name == name)
+}

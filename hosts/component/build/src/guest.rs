@@ -13,10 +13,12 @@ use crate::Result;
 pub struct Guest<'a> {
     /// The crate.
     pub package: &'a str,
-    /// The example of the crate that is a `cdylib`.
-    pub example: &'a str,
+    /// The example of the crate that is a `cdylib`; `None`: its library is one.
+    pub example: Option<&'a str>,
     /// Its features, beside the default ones.
     pub features: &'a [&'a str],
+    /// The profile of this workspace that it is built by.
+    pub profile: &'a str,
     /// The name of the component's file.
     pub name: &'a str,
 }
@@ -46,9 +48,14 @@ impl Guest<'_> {
     fn compile(&self, workspace: &Path) -> Result<PathBuf> {
         let mut cargo = Command::new(cargo());
         cargo.current_dir(workspace);
-        cargo.args(["build", "--locked", "--profile", "component", "--target", "wasm32-unknown-unknown"]);
+        cargo.args(["build", "--locked", "--profile", self.profile, "--target", "wasm32-unknown-unknown"]);
         cargo.args(["--message-format", "json-render-diagnostics", "--package", self.package]);
-        cargo.args(["--example", self.example, "--features", &self.features.join(",")]);
+        cargo.args(["--features", &self.features.join(",")]);
+        match self.example {
+            Some(example) => cargo.args(["--example", example]),
+            None => cargo.arg("--lib"),
+        };
+        let module = self.example.map_or_else(|| self.package.replace('-', "_"), str::to_owned);
         let built = cargo.stderr(Stdio::inherit()).output()?;
         if !built.status.success() {
             return Err(format!("{} does not build: {cargo:?}", self.name).into());
@@ -56,11 +63,11 @@ impl Guest<'_> {
         let made = String::from_utf8(built.stdout)?;
         let messages = made.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
         let files = messages
-            .filter(|message| message["target"]["name"] == self.example)
+            .filter(|message| message["target"]["name"] == module)
             .filter_map(|message| message["filenames"].as_array().cloned())
             .flatten();
-        let module = files.filter_map(|file| file.as_str().map(PathBuf::from)).find(|file| is_wasm(file));
-        module.ok_or_else(|| format!("{} of {} is no cdylib", self.example, self.package).into())
+        let file = files.filter_map(|file| file.as_str().map(PathBuf::from)).find(|file| is_wasm(file));
+        file.ok_or_else(|| format!("{module} of {} is no cdylib", self.package).into())
     }
 }
 

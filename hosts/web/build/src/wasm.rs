@@ -18,8 +18,7 @@ pub(crate) struct Module {
 }
 
 /// The conformance cases, made quickly rather than small.
-pub(crate) const CASES: Module =
-    Module { package: "isledb-conformance-web", features: "", profile: "web-cases" };
+pub(crate) const CASES: Module = Module { package: "isledb-conformance-web", features: "", profile: "cases" };
 
 impl Module {
     pub(crate) fn of(entry: &Entry) -> Module {

@@ -6,15 +6,12 @@
 use std::sync::Arc;
 
 use futures::channel::oneshot;
-use isledb_conformance::{Case, Place, engine, store};
+use isledb_conformance::{LISTS, Place, case_named};
 use isledb_core::maybe::BoxFuture;
 use isledb_web::{Bridge, JsHost, JsStore};
 use js_sys::Promise;
 use js_sys::futures::{future_to_promise, spawn_local};
 use wasm_bindgen::prelude::*;
-
-/// Lists of cases, by name.
-const LISTS: &[(&str, &[Case])] = &[("store", store::CASES), ("engine", engine::CASES)];
 
 #[wasm_bindgen]
 extern "C" {
@@ -41,9 +38,8 @@ pub fn cases(by_name_alone: bool) -> Vec<String> {
 #[wasm_bindgen]
 pub fn run(name: String, bridge: Bridge, prefix: String) -> Promise {
     future_to_promise(async move {
-        let case = LISTS.iter().flat_map(|(list, cases)| cases.iter().map(move |case| (list, case)));
-        let case = case.into_iter().find(|(list, case)| name == format!("{list}::{}", case.name));
-        let (_, case) = case.ok_or_else(|| JsValue::from_str(&format!("there is no case {name}")))?;
+        let case = case_named(&name);
+        let case = case.ok_or_else(|| JsValue::from_str(&format!("there is no case {name}")))?;
         let place = Place {
             store: Arc::new(JsStore::new(bridge)),
             prefix,

@@ -32,15 +32,16 @@ impl Tally {
         change(&mut counts[at]);
     }
 
-    /// Writes `conformance/native.json` beside what was built.
-    pub(crate) fn write(&self) {
+    /// Writes `conformance/<host>.json` beside what was built.
+    pub(crate) fn write(&self, host: &str) {
         let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let lines: Vec<_> = counts
             .iter()
-            .map(|count| json!({"host": "native", "place": count.store, "passed": count.passed, "of": count.of}))
+            .map(|count| json!({"host": host, "place": count.store, "passed": count.passed, "of": count.of}))
             .collect();
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../conformance");
         std::fs::create_dir_all(&folder).unwrap();
-        std::fs::write(folder.join("native.json"), serde_json::to_vec_pretty(&lines).unwrap()).unwrap();
+        std::fs::write(folder.join(format!("{host}.json")), serde_json::to_vec_pretty(&lines).unwrap())
+            .unwrap();
     }
 }

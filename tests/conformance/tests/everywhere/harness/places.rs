@@ -8,7 +8,7 @@ use isledb_conformance::Case;
 use isledb_core::host::{MemoryStore, ObjectStore};
 use isledb_test_servers::{BUCKET, Gateway, Kind, NoServer, Server, tool};
 
-use crate::named::Named;
+use super::named::Named;
 
 /// A store that the cases run on.
 pub(crate) struct Store {
