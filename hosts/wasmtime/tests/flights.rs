@@ -5,90 +5,20 @@
 
 mod guests;
 
-use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use bytes::Bytes;
-use isledb::host::{
-    GetOptions, GetResult, ListPage, MultipartUpload, ObjectMeta, ObjectStore, PutCondition, Version,
-};
-use isledb::maybe::BoxFuture;
+use isledb::host::ObjectStore;
 use isledb::write::WriterOptions;
 use isledb::{Db, DbOptions, TokioHost};
 use isledb_wasmtime::{Database, Error, OpenOptions};
 use wasmtime::component::ResourceAny;
 
+use guests::slow::Slow;
 use guests::{component, memory, open_options, place};
 
-/// Takes its time with each get, and counts those that wait.
-struct Slow {
-    inner: Arc<dyn ObjectStore>,
-    gets: AtomicU64,
-    waiting: AtomicU64,
-    most: AtomicU64,
-}
-
-impl Slow {
-    fn new(inner: Arc<dyn ObjectStore>) -> Arc<Slow> {
-        Arc::new(Slow { inner, gets: 0.into(), waiting: 0.into(), most: 0.into() })
-    }
-
-    async fn wait(&self) {
-        self.gets.fetch_add(1, Ordering::SeqCst);
-        let waiting = self.waiting.fetch_add(1, Ordering::SeqCst) + 1;
-        self.most.fetch_max(waiting, Ordering::SeqCst);
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        self.waiting.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
-impl ObjectStore for Slow {
-    fn get<'a>(&'a self, key: &'a str, options: GetOptions) -> BoxFuture<'a, isledb::Result<GetResult>> {
-        Box::pin(async move {
-            self.wait().await;
-            self.inner.get(key, options).await
-        })
-    }
-
-    fn get_ranges<'a>(
-        &'a self,
-        key: &'a str,
-        ranges: &'a [Range<u64>],
-    ) -> BoxFuture<'a, isledb::Result<Vec<Bytes>>> {
-        self.inner.get_ranges(key, ranges)
-    }
-
-    fn head<'a>(&'a self, key: &'a str) -> BoxFuture<'a, isledb::Result<ObjectMeta>> {
-        self.inner.head(key)
-    }
-
-    fn put<'a>(
-        &'a self,
-        key: &'a str,
-        body: Bytes,
-        condition: PutCondition,
-    ) -> BoxFuture<'a, isledb::Result<Version>> {
-        self.inner.put(key, body, condition)
-    }
-
-    fn put_multipart<'a>(&'a self, key: &'a str) -> BoxFuture<'a, isledb::Result<Box<dyn MultipartUpload>>> {
-        self.inner.put_multipart(key)
-    }
-
-    fn list<'a>(
-        &'a self,
-        prefix: &'a str,
-        start_after: Option<&'a str>,
-    ) -> BoxFuture<'a, isledb::Result<ListPage>> {
-        self.inner.list(prefix, start_after)
-    }
-
-    fn delete<'a>(&'a self, keys: &'a [String]) -> BoxFuture<'a, isledb::Result<Vec<isledb::Result<()>>>> {
-        self.inner.delete(keys)
-    }
-}
+const EACH_GET: Duration = Duration::from_millis(200);
 
 const KEYS: u64 = 64;
 
@@ -123,7 +53,7 @@ async fn all_reads_of_one_call_are_in_flight_at_once() {
     assert!(expected.iter().all(|value| value.as_ref().is_some_and(|value| value.len() == 100_000)));
 
     // Calls beside one another on one guest: each reads a block of its own.
-    let slow = Slow::new(store);
+    let slow = Slow::new(store, EACH_GET);
     // Nothing is kept, so every call reads.
     let options = OpenOptions { cache_bytes: Some(0), ..open_options() };
     let database = Database::open(&component, place(slow.clone(), "db"), options).await.unwrap();
@@ -139,7 +69,7 @@ async fn all_reads_of_one_call_are_in_flight_at_once() {
 async fn keys_outside_of_the_prefix_are_refused_and_never_asked_for() {
     let store = memory();
     fill(store.clone(), "other").await;
-    let slow = Slow::new(store);
+    let slow = Slow::new(store, EACH_GET);
     let component = component(isledb_component_build::READER);
     let database = Database::open(&component, place(slow.clone(), "db"), open_options()).await.unwrap();
     assert!(!database.exists().await.unwrap());

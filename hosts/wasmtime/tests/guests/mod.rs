@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test takes what it needs")]
 
+pub(crate) mod slow;
+
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
@@ -20,7 +22,8 @@ pub(crate) fn engine(options: EngineOptions) -> Engine {
     Engine::new(EngineOptions { aot_cache: Some(folder), ..options }).unwrap()
 }
 
-fn component_file(world: World) -> PathBuf {
+/// The file of one of isledb's components.
+pub(crate) fn component_file(world: World) -> PathBuf {
     world.build().unwrap_or_else(|error| panic!("{}: {error}", world.name))
 }
 
