@@ -19,7 +19,7 @@ use isledb_core::write::WriterOptions;
 use isledb_core::{Db, DbOptions, Error};
 
 use host::TestHost;
-use maintain::{Yielding, eager, unnamed_tables};
+use maintain::{Yielding, eager, poll_times, unnamed_tables};
 
 fn open(store: &Arc<dyn ObjectStore>, host: &TestHost) -> Db {
     let options = DbOptions { probe: false, ..DbOptions::default() };
@@ -95,6 +95,36 @@ fn an_owner_that_is_fenced_in_the_middle_of_a_merge_commits_nothing_and_takes_it
                 );
             }
             assert!(scan.next().await.unwrap().is_none());
+        }
+    });
+}
+
+#[test]
+fn an_owner_whose_pass_was_dropped_takes_its_tables_back_once_it_hears_of_the_fence() {
+    block_on(async {
+        let mut left_open = 0;
+        for polls in 0.. {
+            let host = TestHost::new();
+            let memory = MemoryStore::new(Arc::new(host.clone()));
+            let store: Arc<dyn ObjectStore> = Arc::new(Yielding(Arc::new(memory)));
+            let db = open(&store, &host);
+            let writer = db.writer(WriterOptions::default()).await.unwrap();
+            for round in 0..3_u8 {
+                writer.put(b"key", &[round; 200]).await.unwrap();
+                writer.flush().await.unwrap();
+            }
+            let mut old = owner(&db).await;
+            if poll_times(old.run_once(), polls).is_some() {
+                assert!(left_open > 0, "no drop left tables behind");
+                return;
+            }
+            let _rival = owner(&open(&store, &host)).await;
+            left_open += u32::from(!unnamed_tables(db.requests()).await.is_empty());
+            match old.run_once().await {
+                Err(Error::Fenced { .. }) => {}
+                other => panic!("after {polls} polls: {other:?}"),
+            }
+            assert_eq!(unnamed_tables(db.requests()).await, [] as [String; 0], "after {polls} polls");
         }
     });
 }

@@ -158,11 +158,14 @@ impl Maintenance {
     /// Errors: as [`Maintenance::run_once`]; it is ended all the same.
     pub async fn close(mut self) -> Result<()> {
         match &self.ended {
-            Some(_) => {}
-            None => self.settle().await?,
+            None => self.settle_and_take_back().await,
+            Some(Error::Fenced { .. }) => {
+                self.take_back_leftovers().await;
+                Ok(())
+            }
+            // Nobody knows whether the tables are named, or were: garbage collection finds out.
+            Some(_) => Ok(()),
         }
-        self.take_back_leftovers().await;
-        Ok(())
     }
 
     /// True if another owner took the role.
@@ -186,8 +189,7 @@ impl Maintenance {
     }
 
     async fn pass(&mut self, wanted: Wanted) -> Result<Report> {
-        self.settle().await?;
-        self.take_back_leftovers().await;
+        self.settle_and_take_back().await?;
         self.publisher.refresh().await?;
         self.publisher.check_role()?;
         let mut report = Report::default();
@@ -215,6 +217,16 @@ impl Maintenance {
         }
         report.retention = Some(done);
         Ok(())
+    }
+
+    /// Settles what is open, and deletes what was uploaded for nothing. A fence says that nothing open was committed; any other
+    /// error leaves it open.
+    async fn settle_and_take_back(&mut self) -> Result<()> {
+        let settled = self.settle().await;
+        if let Ok(()) | Err(Error::Fenced { .. }) = settled {
+            self.take_back_leftovers().await;
+        }
+        settled
     }
 
     /// Settles the entry that an earlier call left open, if there is one.
