@@ -31,7 +31,8 @@ step wasm-reader cargo check --locked -p isledb-core --target wasm32-unknown-unk
 step lints cargo clippy --locked --workspace --all-targets -- -D warnings
 # The half of the web host that only its own target compiles.
 step web-lints cargo clippy --locked -p isledb-web --no-deps --features full,verify --target wasm32-unknown-unknown -- -D warnings
-step lints-plugins cargo clippy --locked -p isledb-cli --features plugins --all-targets -- -D warnings
+# The whole workspace again: so nothing but the command has other features, and is built a second time.
+step lints-plugins cargo clippy --locked --workspace --features isledb-cli/plugins --all-targets -- -D warnings
 step install wait $installing
 step web tests/web.sh
 # The conformance cases, as WebAssembly in every host that runs JavaScript.
@@ -39,7 +40,7 @@ step hosts tests/hosts.sh
 # The inspector and the package in Chromium and Firefox.
 step browser tests/browser/run.sh
 step tests cargo test --locked --workspace --no-fail-fast
-step plugins cargo test --locked -p isledb-cli --features plugins --test plugins
+step plugins cargo test --locked --workspace --features isledb-cli/plugins --test plugins
 
 printf '\n'
 if [ ${#failed[@]} -gt 0 ]; then
