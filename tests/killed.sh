@@ -4,8 +4,8 @@
 #   SECONDS  of kills, 300 by default; another 10 to 20 follow without
 #   SEED     which writes, kills and faults; printed, and a new one by default
 #   SPEED    seconds that pass in a real one, 360 by default: then 300 s are more than a day, and orphans go too
-#   SERVER   behind_haproxy, behind_toxiproxy (both versitygw), on_azurite, on_ceph (a hundred megabytes of Debian's packages, the
-#            first time); by default all but the last, one after the other
+#   SERVER   behind_haproxy, behind_toxiproxy (both versitygw), on_azurite, on_versitygw, on_ceph (a hundred megabytes of Debian's packages, the
+#            first time); by default the first three, one after the other
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

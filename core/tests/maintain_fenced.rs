@@ -26,6 +26,14 @@ fn open(store: &Arc<dyn ObjectStore>, host: &TestHost) -> Db {
     Db::open(store.clone(), Arc::new(host.clone()), "db", options).unwrap()
 }
 
+/// An empty store whose every request takes a poll.
+fn place() -> (TestHost, Arc<dyn ObjectStore>, Db) {
+    let host = TestHost::new();
+    let store: Arc<dyn ObjectStore> = Arc::new(Yielding(Arc::new(MemoryStore::new(Arc::new(host.clone())))));
+    let db = open(&store, &host);
+    (host, store, db)
+}
+
 async fn owner(db: &Db) -> Maintenance {
     let options = MaintenanceOptions { merge: Some(eager()), gc: None, ..MaintenanceOptions::default() };
     db.maintenance(options).await.unwrap()
@@ -36,10 +44,7 @@ fn an_owner_that_is_fenced_in_the_middle_of_a_merge_commits_nothing_and_takes_it
     block_on(async {
         let mut fenced = 0;
         for polls in 0.. {
-            let host = TestHost::new();
-            let memory = MemoryStore::new(Arc::new(host.clone()));
-            let store: Arc<dyn ObjectStore> = Arc::new(Yielding(Arc::new(memory)));
-            let db = open(&store, &host);
+            let (host, store, db) = place();
             let writer = db.writer(WriterOptions::default()).await.unwrap();
             for round in 0..3_u8 {
                 for n in 0..40 {
@@ -104,10 +109,7 @@ fn an_owner_whose_pass_was_dropped_takes_its_tables_back_once_it_hears_of_the_fe
     block_on(async {
         let mut left_open = 0;
         for polls in 0.. {
-            let host = TestHost::new();
-            let memory = MemoryStore::new(Arc::new(host.clone()));
-            let store: Arc<dyn ObjectStore> = Arc::new(Yielding(Arc::new(memory)));
-            let db = open(&store, &host);
+            let (host, store, db) = place();
             let writer = db.writer(WriterOptions::default()).await.unwrap();
             for round in 0..3_u8 {
                 writer.put(b"key", &[round; 200]).await.unwrap();

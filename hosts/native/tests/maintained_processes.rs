@@ -64,12 +64,23 @@ async fn killed_on_azurite() {
     run(Kind::Azurite, None).await;
 }
 
+/// Faults or none, the database is the same: without a proxy only for who asks for it by `tests/killed.sh`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_on_versitygw() {
+    run_by_script_alone(Kind::Versitygw).await;
+}
+
+/// A hundred megabytes to install.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_on_ceph() {
-    if number("ISLEDB_KILLED_SECONDS").is_none() {
-        return eprintln!("skipped: a hundred megabytes to install, for who asks for it by tests/killed.sh");
+    run_by_script_alone(Kind::Ceph).await;
+}
+
+async fn run_by_script_alone(kind: Kind) {
+    match number("ISLEDB_KILLED_SECONDS") {
+        Some(_) => run(kind, None).await,
+        None => eprintln!("skipped: {kind:?} is for who asks for it by tests/killed.sh"),
     }
-    run(Kind::Ceph, None).await;
 }
 
 fn there<T>(server: Result<T, NoServer>) -> Option<T> {
@@ -92,12 +103,12 @@ async fn run(kind: Kind, before_it: Option<Kind>) {
     };
     let speed = number("ISLEDB_KILLED_SPEED").unwrap_or(240);
     let seed = number("ISLEDB_KILLED_SEED").unwrap_or_else(|| u64::from(std::process::id()));
-    let seconds = number("ISLEDB_KILLED_SECONDS").unwrap_or(10);
+    let seconds = number("ISLEDB_KILLED_SECONDS").unwrap_or(12);
     println!("{kind:?} {before_it:?}: seed {seed}, {seconds} s of kills, time passes {speed} times faster");
     let pace = Pace::new(u32::try_from(speed).unwrap());
     let variables = proxy.as_ref().map_or(server.variables(), Proxy::variables).clone();
     let place = Place { variables, pace, seed };
-    let storm = proxy.map(|proxy| Storm::begin(proxy, before_it, seed));
+    let storm = proxy.map(|proxy| Storm::begin(proxy, seed));
     let until = Instant::now() + Duration::from_secs(seconds);
     let (lives, watched) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(true)));
     let said: [Arc<Said>; 2] = Default::default();

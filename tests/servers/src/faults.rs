@@ -75,6 +75,11 @@ impl Proxy {
         Ok(Proxy { proxy, variables })
     }
 
+    /// Which proxy.
+    pub fn kind(&self) -> Kind {
+        self.proxy.kind()
+    }
+
     /// What a client needs to come to the server by way of the proxy, as [`Server::variables`].
     pub fn variables(&self) -> &BTreeMap<String, String> {
         &self.variables

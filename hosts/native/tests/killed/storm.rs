@@ -16,7 +16,7 @@ pub(crate) struct Storm {
 }
 
 impl Storm {
-    pub(crate) fn begin(proxy: Proxy, kind: Option<Kind>, seed: u64) -> Storm {
+    pub(crate) fn begin(proxy: Proxy, seed: u64) -> Storm {
         let goes_on = Arc::new(AtomicBool::new(true));
         let until = goes_on.clone();
         let runs = std::thread::spawn(move || {
@@ -24,8 +24,8 @@ impl Storm {
                 if !until.load(Ordering::Acquire) {
                     break;
                 }
-                match kind {
-                    Some(Kind::Haproxy) => requests(&proxy, mixed(moment)),
+                match proxy.kind() {
+                    Kind::Haproxy => requests(&proxy, mixed(moment)),
                     _ => connections(&proxy, mixed(moment)),
                 }
             }
