@@ -1,5 +1,7 @@
 //! Ages within one process.
 
+use std::cmp::Ordering;
+
 use super::Host;
 
 /// A point in time of this process. Its age is the larger of what the two clocks say: a monotonic clock may stand still
@@ -29,6 +31,13 @@ impl Moment {
         let wall = host.now_unix_ns().saturating_sub(self.wall_ns);
         let monotonic = host.monotonic_ns().saturating_sub(self.monotonic_ns);
         wall.min(monotonic) / 1_000_000
+    }
+
+    /// Which of two moments of this process came first: by the monotonic clock alone, which never goes back. Ages do not say
+    /// so: where the wall clock was set back and the machine slept, an earlier moment may have the smaller one. `Equal` where
+    /// that clock stood still in between.
+    pub fn order(&self, other: &Moment) -> Ordering {
+        self.monotonic_ns.cmp(&other.monotonic_ns)
     }
 
     /// The wall clock at that time, Unix milliseconds.

@@ -292,7 +292,7 @@ impl Reader {
     /// order). Returns the latest.
     fn adopt(&self, read: Arc<Pinned>) -> Arc<Pinned> {
         let mut latest = self.lock();
-        if read.is_newer_than(&latest.pinned, &**self.host()) {
+        if read.is_newer_than(&latest.pinned) {
             if read.manifest.version != latest.pinned.manifest.version {
                 latest.changed = read.manifest.read_at;
                 self.refreshes.wake();

@@ -93,7 +93,7 @@ impl View {
         self.reader.check_open()?;
         let latest = self.reader.latest();
         let host = self.host();
-        let newer = !Arc::ptr_eq(&latest, &self.pinned) && latest.is_newer_than(&self.pinned, host);
+        let newer = !Arc::ptr_eq(&latest, &self.pinned) && latest.is_newer_than(&self.pinned);
         let just_now = newer && latest.manifest.age_ms(host) <= JUST_NOW_MS;
         let pinned = if just_now { latest } else { self.reader.renew().await? };
         Ok(View::new(self.reader.clone(), pinned))
