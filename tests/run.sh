@@ -40,6 +40,8 @@ step hosts tests/hosts.sh
 # The inspector and the package in Chromium and Firefox.
 step browser tests/browser/run.sh
 step tests cargo test --locked --workspace --no-fail-fast
+# A build of core with deliberate bugs in it; the features of the workspace's own tests do not have them.
+step mutations cargo test --locked -p isledb-simulation --features mutations --test mutations
 step plugins cargo test --locked --workspace --features isledb-cli/plugins --test plugins
 
 printf '\n'

@@ -15,6 +15,10 @@ pub mod host;
 pub mod maintain;
 pub mod manifest;
 pub mod maybe;
+#[cfg(feature = "mutations")]
+pub mod mutation;
+#[cfg(not(feature = "mutations"))]
+mod mutation;
 pub mod read;
 pub mod signature;
 pub mod tail;

@@ -11,6 +11,7 @@ use crate::error::{Error, Result, within};
 use crate::format::ksuid::Ksuid;
 use crate::format::manifest::{Effect, Effects, FenceToken, LogEntry, Op, Role};
 use crate::host::Host;
+use crate::mutation::{Mutation, mutated};
 
 /// `max_view_age_ms` of a database that we make.
 pub const NEW_DATABASE_MAX_VIEW_AGE_MS: u64 = 3_600_000;
@@ -185,7 +186,7 @@ impl Publisher {
             _ => {
                 let epoch = fence.as_ref().map_or(0, |fence| fence.epoch).saturating_add(1);
                 match fence {
-                    Some(old) if !is_ours(&old.owner) => {
+                    Some(old) if !is_ours(&old.owner) || mutated(Mutation::FenceBeforeEntry) => {
                         self.previous = Some(old.clone());
                         if self.view.replay.window_has_claim(self.role) {
                             return Ok(Step::Go(Phase::FenceFirst));

@@ -8,6 +8,7 @@ use crate::format::ksuid::Ksuid;
 use crate::format::layout::Layout;
 use crate::host::{MAX_LIST_PAGE, PutCondition, Requests, Version, probe};
 use crate::maybe::BoxFuture;
+use crate::mutation::{Mutation, mutated};
 
 /// A [`ManifestStorage`] under a prefix of an object store. The store must decide conditional puts (see
 /// [`crate::host::probe`]).
@@ -70,7 +71,9 @@ impl ManifestStorage for ObjectManifest {
 
     fn write_log<'a>(&'a self, slot: u64, body: Bytes) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
-            self.requests.put_once(&self.layout.log(slot), body, PutCondition::IfAbsent).await?;
+            let overwrites = mutated(Mutation::SlotIsOverwritten);
+            let condition = if overwrites { PutCondition::None } else { PutCondition::IfAbsent };
+            self.requests.put_once(&self.layout.log(slot), body, condition).await?;
             Ok(())
         })
     }

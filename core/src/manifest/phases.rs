@@ -9,6 +9,7 @@ use super::view::ManifestView;
 use crate::error::{Error, Result};
 use crate::format::manifest::{Current, Effects, LogEntry, Op};
 use crate::host::Moment;
+use crate::mutation::{Mutation, mutated};
 
 /// A base read longer ago than this is read again before a slot is put: with the life of a request (15 minutes) it stays
 /// below the shortest wait of GC (one hour).
@@ -65,7 +66,7 @@ impl Publisher {
         if self.pending()?.claim.is_some() {
             return self.build_claim();
         }
-        if !self.owns(&self.view.current) {
+        if !self.owns(&self.view.current) && !mutated(Mutation::FenceIsNotChecked) {
             return self.lost_role();
         }
         if self.beside_original && !self.view.replay.window_has_claim(self.role) {
@@ -117,6 +118,7 @@ impl Publisher {
                 self.pending()?.placed = true;
                 Ok(Step::Go(Phase::Cover))
             }
+            Err(_) if mutated(Mutation::LostPutTakesNewSlot) => self.forget_slot(),
             Err(refusal) => {
                 self.pending()?.refusal = Some(refusal);
                 Ok(Step::Go(Phase::ReadSlot))
@@ -130,7 +132,7 @@ impl Publisher {
         let owns = self.owns(&self.view.current);
         let pending = self.pending()?;
         match decided {
-            Some(decided) if decided.entry.id == pending.id => {
+            Some(decided) if decided.entry.id == pending.id && !mutated(Mutation::OwnEntryIsNotKnown) => {
                 pending.placed = true;
                 pending.encoded = Some((*decided.entry, decided.raw));
                 Ok(Step::Go(Phase::Cover))
@@ -168,7 +170,7 @@ impl Publisher {
         if current.feed_floor_seq.is_some_and(|floor| floor > slot) {
             return Ok(Step::Go(Phase::Settle));
         }
-        if current.next_seq > slot {
+        if current.next_seq > slot || mutated(Mutation::NobodyHelps) {
             return self.start_over();
         }
         Ok(Step::Go(Phase::Help(theirs)))
@@ -177,7 +179,10 @@ impl Publisher {
     /// Covers a slot for its author.
     async fn help(&mut self, theirs: Decided) -> Result<Step> {
         self.settled_elsewhere()?;
-        let Decided { entry, raw } = theirs;
+        let Decided { mut entry, raw } = theirs;
+        if mutated(Mutation::HelpWithoutEffects) {
+            entry.effects = Some(Effects::default());
+        }
         let lsns = self.cover_effects(&entry)?;
         match self.cas_cover(&entry, &raw, &lsns).await {
             Ok(()) => Ok(Step::Go(Phase::Build)),
@@ -191,13 +196,18 @@ impl Publisher {
         let lsns = self.cover_effects(&entry)?;
         match self.cas_cover(&entry, &raw, &lsns).await {
             Ok(()) => self.committed(entry),
+            Err(_) if mutated(Mutation::LostCoverTakesNewSlot) => self.forget_slot(),
             Err(_) => Ok(Step::Go(Phase::Recheck)),
         }
     }
 
     /// CASes CURRENT to cover `entry`, and takes the result as the new base. The error says "not done", no more.
     pub(super) async fn cas_cover(&mut self, entry: &LogEntry, raw: &Bytes, lsns: &Effects) -> Result<()> {
-        let next = cover(&self.view.current, self.view.exists(), entry, raw, lsns);
+        let mut next = cover(&self.view.current, self.view.exists(), entry, raw, lsns);
+        let helps = self.pending.as_ref().is_none_or(|pending| pending.id != entry.id);
+        if mutated(Mutation::HelpWithoutFence) && helps {
+            next.set_fence(entry.role, self.view.current.fence(entry.role).cloned());
+        }
         self.cas(next, std::slice::from_ref(entry)).await
     }
 
@@ -278,6 +288,12 @@ impl Publisher {
     pub(super) fn start_over(&mut self) -> Result<Step> {
         self.settled_elsewhere()?;
         Ok(Step::Pause(Phase::Build))
+    }
+
+    /// The slot is left, and nobody knows whose it is.
+    fn forget_slot(&mut self) -> Result<Step> {
+        self.settled_elsewhere()?;
+        Ok(Step::Pause(Phase::Base))
     }
 
     fn settled_elsewhere(&mut self) -> Result<()> {

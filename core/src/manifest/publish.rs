@@ -20,6 +20,7 @@ use crate::format::ksuid::Ksuid;
 use crate::format::manifest::{Effects, FenceToken, LogEntry, Role};
 use crate::format::time::Timestamp;
 use crate::host::{Backoff, Host, Moment};
+use crate::mutation::{Mutation, mutated};
 
 /// Pause between tries: full jitter, doubling.
 const FIRST_PAUSE_MS: u64 = 20;
@@ -271,7 +272,7 @@ impl Publisher {
     /// The call ends without a decision. A slot that was asked for stays pending; else nothing was committed.
     fn give_up(&mut self, error: Error) -> Error {
         match self.pending.take() {
-            Some(pending) if pending.slot.is_some() => {
+            Some(pending) if pending.slot.is_some() && !mutated(Mutation::ForgetsOpenOutcome) => {
                 let unknown = unknown(&pending.draft, error.to_string(), true);
                 self.pending = Some(pending);
                 unknown

@@ -5,6 +5,7 @@
 use super::publish::{Phase, Publisher, Step, unknown};
 use crate::error::{Error, Result};
 use crate::format::manifest::Op;
+use crate::mutation::{Mutation, mutated};
 
 impl Publisher {
     /// The base was just read and the slot lies below its window.
@@ -46,7 +47,9 @@ impl Publisher {
             )));
         }
         let committed = match &draft.op {
-            Op::AddSstable(meta) => current.next_sequence.is_some_and(|next| next > meta.seq_hi),
+            Op::AddSstable(meta) if !mutated(Mutation::SettleByTableAlone) => {
+                current.next_sequence.is_some_and(|next| next > meta.seq_hi)
+            }
             _ => draft.shows_in(self.view.state()),
         };
         if committed { self.settled_as_ours() } else { self.start_over() }

@@ -2,6 +2,7 @@
 
 use super::publish::Publisher;
 use crate::error::{Error, Result};
+use crate::mutation::{Mutation, mutated};
 
 /// A snapshot is due where the window's entries pass this many bytes ...
 const WINDOW_MAX_BYTES: usize = 24 * 1024;
@@ -33,10 +34,14 @@ impl Publisher {
         let id = self.new_id().0.to_string();
         let storage = self.storage.clone();
         storage.write_snapshot(&id, self.view.state().to_snapshot().encode()).await?;
-        let mut next = (*current).clone();
+        if mutated(Mutation::SnapshotOfStaleState) {
+            self.refresh().await?;
+        }
+        let mut next = (*self.view.current).clone();
         next.snapshot = storage.layout().snapshot(&id);
         next.log_seq_start = next.next_seq;
         next.inline_log.clear();
+        let older = mutated(Mutation::SnapshotIsUnconditional).then(|| next.clone());
         match self.cas(next, &[]).await {
             Ok(()) => Ok(true),
             Err(Error::Corrupt { object, offset, expected, found }) => {
@@ -44,6 +49,9 @@ impl Publisher {
             }
             Err(_) => {
                 self.refresh().await?;
+                if let Some(older) = older {
+                    return self.cas(older, &[]).await.map(|()| true);
+                }
                 Ok(false)
             }
         }

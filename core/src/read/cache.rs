@@ -8,6 +8,7 @@ use quick_cache::sync::Cache;
 use quick_cache::{Equivalent, Lifecycle, OptionsBuilder, Weighter};
 
 use crate::format::sst::{Block, Filter, IndexPartition, Table};
+use crate::mutation::{Mutation, mutated};
 
 /// The default bound of [`BlockCache`]: 64 MiB.
 pub const DEFAULT_CACHE_BYTES: u64 = 64 * 1024 * 1024;
@@ -28,7 +29,11 @@ pub(crate) struct ObjectName {
 
 impl ObjectName {
     pub(crate) fn new(name: &str) -> ObjectName {
-        ObjectName { hash: xxhash_rust::xxh64::xxh64(name.as_bytes(), 0), name: name.into() }
+        let hash = xxhash_rust::xxh64::xxh64(name.as_bytes(), 0);
+        ObjectName {
+            hash: hash & u64::from(mutated(Mutation::CacheMixesTables)).wrapping_sub(1),
+            name: name.into(),
+        }
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -42,7 +47,9 @@ impl ObjectName {
 
 impl PartialEq for ObjectName {
     fn eq(&self, other: &ObjectName) -> bool {
-        Arc::ptr_eq(&self.name, &other.name) || (self.hash == other.hash && self.name == other.name)
+        mutated(Mutation::CacheMixesTables)
+            || Arc::ptr_eq(&self.name, &other.name)
+            || (self.hash == other.hash && self.name == other.name)
     }
 }
 

@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::format::layout::Layout;
 use crate::host::Host;
 use crate::manifest::ManifestView;
+use crate::mutation::{Mutation, mutated};
 
 /// A state, its tables made ready, and since when it is known. Replaced whole, never changed.
 #[derive(Debug)]
@@ -33,7 +34,7 @@ impl Pinned {
 
     /// True where it is older than the database allows: objects that it names may be gone.
     pub(crate) fn is_overaged(&self, host: &dyn Host) -> bool {
-        self.manifest.age_ms(host) > self.manifest.max_age_ms()
+        self.manifest.age_ms(host) > self.manifest.max_age_ms() && !mutated(Mutation::ViewNeverExpires)
     }
 
     /// `ViewExpired` where it is older than the database allows.

@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::format::blob::BlobId;
 use crate::format::sst::{Found, Kind};
 use crate::format::value::Value;
+use crate::mutation::{Mutation, mutated};
 
 /// One key with its value, as `get_entry` and `scan` return it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,7 +69,8 @@ pub(crate) fn meaning(object: &str, kind: Kind, raw: Bytes, now_ms: u64) -> Resu
         return Ok(Meaning::Nothing);
     }
     let value = Value::decode(object, None, raw)?;
-    if value.expired(now_ms) {
+    let clock = if mutated(Mutation::ExpiryInSeconds) { now_ms / 1_000 } else { now_ms };
+    if value.expired(clock) {
         return Ok(Meaning::Nothing);
     }
     Ok(match value {

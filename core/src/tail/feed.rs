@@ -8,6 +8,7 @@ use super::cursor::{Cursor, Scanning};
 use crate::error::{Error, Result};
 use crate::format::manifest::{Current, LogEntry, Op, Role, SstMeta};
 use crate::manifest::Replay;
+use crate::mutation::{Mutation, mutated};
 
 /// The setting that bounds how far the feed reaches back.
 const SETTING: &str = "change_retention_ms";
@@ -36,7 +37,7 @@ pub(crate) fn epochs_at(current: &Current, replay: &Replay, slot: u64) -> [u64; 
 
 /// The cursor behind all that is committed.
 pub(super) fn end(current: &Current, replay: &Replay) -> Cursor {
-    Cursor::at(current.next_slot(), epochs(replay))
+    Cursor::at(current.next_slot() + u64::from(mutated(Mutation::FeedBeginsLate)), epochs(replay))
 }
 
 /// The epochs below which entries behind a replay do not count.

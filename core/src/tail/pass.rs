@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use crate::error::{Error, Result};
 use crate::format::sst::Kind;
+use crate::mutation::{Mutation, mutated};
 use crate::read::cursor::Cursor as TableCursor;
 use crate::read::fetch::Loader;
 use crate::read::merge::{At, Sorted};
@@ -92,7 +93,8 @@ impl Pass {
     fn keep(&mut self) -> Result<()> {
         let Some(entries) = self.source.entries() else { return Ok(()) };
         let sequence = entries.sequence();
-        if sequence <= self.after || self.dropped.is_some_and(|dropped| sequence >= dropped) {
+        let skipped = u64::from(mutated(Mutation::FeedSkipsAfterRestart) && self.after > 0);
+        if sequence <= self.after + skipped || self.dropped.is_some_and(|dropped| sequence >= dropped) {
             return Ok(());
         }
         let (key, value) = (entries.user_key(), entries.value_slice());

@@ -20,6 +20,7 @@ use crate::format::sst::Kind;
 use crate::format::value::Value;
 use crate::manifest::ManifestView;
 use crate::maybe::BoxFuture;
+use crate::mutation::{Mutation, mutated};
 use crate::read::blob;
 use crate::read::cache::ObjectName;
 use crate::read::fetch::Loader;
@@ -160,7 +161,9 @@ impl Tailer {
             }
             let Some(entry) = self.entries.front() else { return Ok(None) };
             let mut epochs = self.cursor.epochs;
-            let table = feed::flushed(entry, &mut epochs);
+            let start = self.view.manifest().current.log_seq_start;
+            let skips = mutated(Mutation::FeedSkipsAtSnapshot) && start > 1 && entry.seq == start;
+            let table = feed::flushed(entry, &mut epochs).filter(|_| !skips);
             let unix_ms = u64::try_from(entry.ts.unix_ms()).unwrap_or(0);
             let table = table.filter(|table| may_hold(table, &self.range));
             // From the first key that is wanted on, the views of a bootstrap only become newer.

@@ -10,6 +10,7 @@ use super::signal::Signal;
 use crate::error::{Error, Result};
 use crate::format::sst::MAX_SEQUENCE;
 use crate::host::Moment;
+use crate::mutation::{Mutation, mutated};
 
 /// The writer's memory, and the signal that it changed. No lock is held over an await.
 pub(super) struct Buffer {
@@ -159,6 +160,9 @@ impl State {
     ) -> (u64, bool) {
         let was_empty = self.active.is_empty();
         for (key, slot) in writes {
+            if mutated(Mutation::BatchIsSplit) && self.active.bytes() >= context.options.memtable_size {
+                self.rotate(context);
+            }
             self.active.push(key, slot);
         }
         if was_empty && !self.active.is_empty() {
@@ -187,7 +191,7 @@ impl State {
     }
 
     pub(super) fn place(&self, sequence: u64, context: &Context) -> Place {
-        if sequence <= self.committed {
+        if sequence <= self.committed || mutated(Mutation::AcknowledgedTooEarly) {
             Place::Committed
         } else if sequence < self.active.first_sequence() {
             Place::Pending

@@ -226,8 +226,8 @@ impl Watch {
             .collect();
         let replayed = replay::full(
             &document,
-            |_| snapshot_value.as_ref().map(|value| (**value).clone()),
-            |slot| log.get(&slot).map(|value| (**value).clone()),
+            |_| snapshot_value.as_deref().map(PlainState::of_snapshot),
+            |slot| log.get(&slot).map(Arc::as_ref),
         )
         .map_err(|missing| format!("CURRENT's view names {missing}, which does not exist"))?;
         for table in replayed.tables() {
@@ -333,8 +333,7 @@ impl Watch {
             last = Some(flush);
         }
         // A snapshot has the tables without their slots.
-        let numbers =
-            replayed.tables().filter_map(|table| flush_number(&STANDARD.decode(&table.keys.0).ok()?));
+        let numbers = replayed.tables().filter_map(|table| flush_number(&table.keys.0));
         Ok(numbers.map(|number| 1 << number).sum())
     }
 

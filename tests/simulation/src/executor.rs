@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
 use futures::Future;
+use isledb_core::maybe::{BoxFuture, MaybeSend};
 
 use crate::rng::Rng;
 use crate::trace::Trace;
@@ -72,12 +73,11 @@ pub enum Stop {
     StepLimit(Vec<String>),
 }
 
-type TaskFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
-
 struct Task {
     process: ProcessId,
     name: String,
-    future: TaskFuture,
+    future: BoxFuture<'static, ()>,
+    waker: Waker,
 }
 
 struct Process {
@@ -94,8 +94,6 @@ struct Process {
 
 struct Core {
     now_ns: u64,
-    ready: Vec<u64>,
-    queued: BTreeSet<u64>,
     timers: BTreeMap<(u64, u64), Waker>,
     spawned: Vec<(u64, Task)>,
     kills: Vec<ProcessId>,
@@ -105,30 +103,47 @@ struct Core {
     halted: bool,
 }
 
+/// The tasks that have something to do. Apart from the rest, since wakers go anywhere and tasks need not.
+#[derive(Default)]
+struct Ready {
+    order: Vec<u64>,
+    queued: BTreeSet<u64>,
+}
+
+impl Ready {
+    fn add(&mut self, task: u64) {
+        if self.queued.insert(task) {
+            self.order.push(task);
+        }
+    }
+}
+
 /// The way into the executor, for tasks, store and hosts.
 #[derive(Clone)]
 pub struct Handle {
     core: Arc<Mutex<Core>>,
+    ready: Arc<Mutex<Ready>>,
     trace: Arc<Trace>,
 }
 
 struct TaskWaker {
     task: u64,
-    core: Arc<Mutex<Core>>,
+    ready: Arc<Mutex<Ready>>,
 }
 
 impl Wake for TaskWaker {
     fn wake(self: Arc<Self>) {
-        let mut core = self.core.lock().unwrap_or_else(PoisonError::into_inner);
-        if core.queued.insert(self.task) {
-            core.ready.push(self.task);
-        }
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner).add(self.task);
     }
 }
 
 impl Handle {
     fn core(&self) -> MutexGuard<'_, Core> {
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ready(&self) -> MutexGuard<'_, Ready> {
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The record of this run.
@@ -172,7 +187,12 @@ impl Handle {
     }
 
     /// Starts a task in a process. In a process that has ended, the future is dropped.
-    pub fn spawn(&self, process: ProcessId, name: &str, future: impl Future<Output = ()> + Send + 'static) {
+    pub fn spawn(
+        &self,
+        process: ProcessId,
+        name: &str,
+        future: impl Future<Output = ()> + MaybeSend + 'static,
+    ) {
         let mut core = self.core();
         if let Some(of) = core.processes.get_mut(&process) {
             if of.end.is_some() {
@@ -182,7 +202,8 @@ impl Handle {
         }
         core.next_id += 1;
         let id = core.next_id;
-        core.spawned.push((id, Task { process, name: name.to_owned(), future: Box::pin(future) }));
+        let waker = Waker::from(Arc::new(TaskWaker { task: id, ready: self.ready.clone() }));
+        core.spawned.push((id, Task { process, name: name.to_owned(), future: Box::pin(future), waker }));
     }
 
     /// Kills a process before the next task is polled.
@@ -191,7 +212,7 @@ impl Handle {
     }
 
     /// Waits for the end of a process.
-    pub fn join(&self, process: ProcessId) -> impl Future<Output = End> + Send + use<> {
+    pub fn join(&self, process: ProcessId) -> impl Future<Output = End> + MaybeSend + use<> {
         let handle = self.clone();
         futures::future::poll_fn(move |context| {
             let mut core = handle.core();
@@ -281,8 +302,6 @@ impl Executor {
     pub fn new(seed: u64, trace: Arc<Trace>) -> Executor {
         let core = Core {
             now_ns: 0,
-            ready: Vec::new(),
-            queued: BTreeSet::new(),
             timers: BTreeMap::new(),
             spawned: Vec::new(),
             kills: Vec::new(),
@@ -292,7 +311,7 @@ impl Executor {
             halted: false,
         };
         Executor {
-            handle: Handle { core: Arc::new(Mutex::new(core)), trace },
+            handle: Handle { core: Arc::new(Mutex::new(core)), ready: Arc::default(), trace },
             tasks: BTreeMap::new(),
             rng: Rng::new(seed, "executor"),
             steps: 0,
@@ -372,9 +391,7 @@ impl Executor {
                 .partition(|(_, task)| core.processes.get(&task.process).is_none_or(|of| of.end.is_none()));
             let kills = std::mem::take(&mut core.kills);
             for (id, _) in &spawned {
-                if core.queued.insert(*id) {
-                    core.ready.push(*id);
-                }
+                self.handle.ready().add(*id);
             }
             drop(core);
             // Their process died in the poll that started them.
@@ -413,13 +430,15 @@ impl Executor {
     /// One of the ready tasks whose process is not paused, drawn from the seed.
     fn next_ready(&mut self) -> Option<u64> {
         loop {
-            let mut core = self.handle.core();
-            if core.ready.is_empty() {
+            let mut ready = self.handle.ready();
+            if ready.order.is_empty() {
                 return None;
             }
-            let at = self.rng.below(core.ready.len() as u64) as usize;
-            let id = core.ready.swap_remove(at);
-            core.queued.remove(&id);
+            let at = self.rng.below(ready.order.len() as u64) as usize;
+            let id = ready.order.swap_remove(at);
+            ready.queued.remove(&id);
+            drop(ready);
+            let mut core = self.handle.core();
             let Some(task) = self.tasks.get(&id) else { continue };
             let now_ns = core.now_ns;
             let Some(of) = core.processes.get_mut(&task.process) else { return Some(id) };
@@ -428,25 +447,19 @@ impl Executor {
                     // Woken during the pause: it runs when the pause is over.
                     core.next_id += 1;
                     let timer = (until, core.next_id);
-                    let waker = self.waker(id);
-                    core.timers.insert(timer, waker);
+                    core.timers.insert(timer, task.waker.clone());
                 }
                 _ => return Some(id),
             }
         }
     }
 
-    fn waker(&self, task: u64) -> Waker {
-        Waker::from(Arc::new(TaskWaker { task, core: self.handle.core.clone() }))
-    }
-
     fn poll(&mut self, id: u64) {
-        let waker = self.waker(id);
         let Some(task) = self.tasks.get_mut(&id) else { return };
         self.steps += 1;
         self.handle.trace.number(id);
         let process = task.process;
-        let ended = task.future.as_mut().poll(&mut Context::from_waker(&waker)).is_ready();
+        let ended = task.future.as_mut().poll(&mut Context::from_waker(&task.waker)).is_ready();
         if ended {
             drop(self.tasks.remove(&id));
         }
@@ -471,7 +484,9 @@ impl Executor {
             match incident {
                 Incident::Crash => crash = true,
                 Incident::Pause { ns, asleep } => {
-                    of.paused_until_ns = Some(now_ns + ns);
+                    // Two at once are one after the other: a monotonic clock that loses both never goes back.
+                    let from_ns = of.paused_until_ns.unwrap_or(0).max(now_ns);
+                    of.paused_until_ns = Some(from_ns + ns);
                     if asleep {
                         of.monotonic_lost_ns += ns;
                     }

@@ -13,4 +13,5 @@ pub mod replay;
 pub mod rng;
 pub mod scenario;
 pub mod store;
+pub mod sweep;
 pub mod trace;

@@ -1,6 +1,11 @@
 //! The original's replay of a manifest, written from its description alone and on plain JSON values: nothing of the engine
 //! is used, so what this makes of the objects is an independent opinion of the engine's state.
 
+use std::borrow::Borrow;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 /// A table as the manifest lists it.
@@ -12,8 +17,8 @@ pub struct PlainTable {
     pub epoch: u64,
     /// Lowest and highest sequence number of its entries.
     pub sequences: (u64, u64),
-    /// Smallest and largest key, as base64.
-    pub keys: (String, String),
+    /// Smallest and largest key.
+    pub keys: (Vec<u8>, Vec<u8>),
     /// Bytes of the table.
     pub size: u64,
     /// 0 for a flush.
@@ -28,9 +33,9 @@ pub struct PlainState {
     /// Highest applied log slot.
     pub log_seq: u64,
     /// Flushed tables, newest first.
-    pub l0: Vec<PlainTable>,
+    pub l0: Vec<Arc<PlainTable>>,
     /// Sorted runs, front first.
-    pub runs: Vec<(u64, Vec<PlainTable>)>,
+    pub runs: Vec<(u64, Vec<Arc<PlainTable>>)>,
     /// Lowest id for the next run.
     pub next_run: u64,
 }
@@ -48,24 +53,26 @@ fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
 }
 
 impl PlainTable {
-    fn of(value: &Value) -> PlainTable {
-        PlainTable {
+    fn of(value: &Value) -> Arc<PlainTable> {
+        let key = |name| STANDARD.decode(value.get(name).and_then(Value::as_str).unwrap_or_default());
+        Arc::new(PlainTable {
             id: text(value, "ID"),
             epoch: number(value, "Epoch"),
             sequences: (number(value, "SeqLo"), number(value, "SeqHi")),
-            keys: (text(value, "MinKey"), text(value, "MaxKey")),
+            keys: (key("MinKey").unwrap_or_default(), key("MaxKey").unwrap_or_default()),
             size: number(value, "Size"),
             level: value.get("Level").and_then(Value::as_i64).unwrap_or(0),
-        }
+        })
     }
 }
 
-fn run(value: &Value) -> (u64, Vec<PlainTable>) {
+fn run(value: &Value) -> (u64, Vec<Arc<PlainTable>>) {
     (number(value, "id"), list(value, "ssts").iter().map(PlainTable::of).collect())
 }
 
 impl PlainState {
-    fn of_snapshot(value: &Value) -> PlainState {
+    /// The state that a snapshot document holds.
+    pub fn of_snapshot(value: &Value) -> PlainState {
         PlainState {
             next_epoch: number(value, "next_epoch"),
             log_seq: number(value, "log_seq"),
@@ -76,12 +83,12 @@ impl PlainState {
     }
 
     /// All its tables.
-    pub fn tables(&self) -> impl Iterator<Item = &PlainTable> {
+    pub fn tables(&self) -> impl Iterator<Item = &Arc<PlainTable>> {
         self.l0.iter().chain(self.runs.iter().flat_map(|(_, tables)| tables))
     }
 
     fn remove_tables(&mut self, ids: &[Value]) {
-        let gone = |table: &PlainTable| ids.iter().any(|id| id.as_str() == Some(&table.id));
+        let gone = |table: &Arc<PlainTable>| ids.iter().any(|id| id.as_str() == Some(&table.id));
         self.l0.retain(|table| !gone(table));
         for (_, tables) in &mut self.runs {
             tables.retain(|table| !gone(table));
@@ -168,26 +175,27 @@ pub fn apply_all<'a>(
 
 /// The full replay: CURRENT, the snapshot that it names, and the log entries of its window.
 ///
-/// `snapshot` and `log` give a document by the full key or by the slot; `None` is a missing object, which the original
-/// takes as an error.
-pub fn full(
+/// `snapshot` gives the state of a snapshot by its full key, `log` the entry of a slot; `None` is a missing object, which the
+/// original takes as an error.
+pub fn full<E: Borrow<Value>>(
     current: &Value,
-    snapshot: impl Fn(&str) -> Option<Value>,
-    log: impl Fn(u64) -> Option<Value>,
+    snapshot: impl Fn(&str) -> Option<PlainState>,
+    log: impl Fn(u64) -> Option<E>,
 ) -> Result<PlainState, String> {
     let mut state = PlainState { next_epoch: 1, ..PlainState::default() };
     let key = text(current, "snapshot");
     if !key.is_empty() {
-        state = PlainState::of_snapshot(&snapshot(&key).ok_or(key)?);
+        state = snapshot(&key).ok_or(key)?;
     }
     let (start, next) = (number(current, "log_seq_start"), number(current, "next_seq"));
     let mut entries = Vec::new();
     for slot in start..next {
         entries.push(log(slot).ok_or_else(|| format!("log slot {slot}"))?);
     }
+    let entries = || entries.iter().map(Borrow::borrow);
     let mut active = [0; 2];
     for (of, fence) in ["writer_fence", "compactor_fence"].into_iter().enumerate() {
-        let own = || entries.iter().filter(|entry| role(entry) == of);
+        let own = || entries().filter(|entry| role(entry) == of);
         let max_claim = own().filter(|entry| is_claim(entry)).map(epoch).max().unwrap_or(0);
         let max_entry = own().map(epoch).max().unwrap_or(0);
         if let Some(fence) = current.get(fence).filter(|fence| !fence.is_null()) {
@@ -197,7 +205,7 @@ pub fn full(
             }
         }
     }
-    apply_all(&mut state, &mut active, &entries);
+    apply_all(&mut state, &mut active, entries());
     let above = active.iter().max().copied().unwrap_or(0) + 1;
     if above > state.next_epoch && above > 1 {
         state.next_epoch = above;
@@ -225,7 +233,7 @@ mod tests {
 
     fn replay(current: &Value, log: &[Value]) -> Vec<String> {
         let at = |slot: u64| log.iter().find(|entry| number(entry, "seq") == slot).cloned();
-        full(current, |_| None, at).unwrap().l0.into_iter().map(|table| table.id).collect()
+        full(current, |_| None, at).unwrap().l0.iter().map(|table| table.id.clone()).collect()
     }
 
     #[test]
@@ -256,6 +264,6 @@ mod tests {
         let state = full(&current, |_| None, at).unwrap();
         assert!(state.l0.is_empty());
         assert_eq!((state.runs[0].0, state.runs[0].1[0].id.as_str(), state.next_run), (3, "ab", 4));
-        assert!(full(&current, |_| None, |_| None).is_err(), "a missing log object is an error");
+        assert!(full(&current, |_| None, |_| None::<Value>).is_err(), "a missing log object is an error");
     }
 }

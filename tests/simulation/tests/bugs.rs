@@ -5,8 +5,9 @@ use isledb_simulation::scenario::{Options, Report, engine, publishers};
 use isledb_simulation::store::Bug;
 
 /// Runs up to `seeds` histories on that store; the checks that caught it, with the seeds.
-fn caught(scenario: fn(u64, Options) -> Report, bug: Bug, seeds: u64) -> Vec<(Check, u64)> {
-    let run = |seed| scenario(seed, Options { keep_trace: false, bug: Some(bug) });
+fn caught(scenario: fn(u64, &Options) -> Report, bug: Bug, seeds: u64) -> Vec<(Check, u64)> {
+    let options = Options { bug: Some(bug), ..Options::default() };
+    let run = |seed| scenario(seed, &options);
     (0..seeds).filter_map(|seed| Some((run(seed).violation?.check, seed))).collect()
 }
 
@@ -16,11 +17,21 @@ fn is_caught_by(bug: Bug, expected: &[Check]) {
 }
 
 #[track_caller]
-fn is_caught_in(scenario: fn(u64, Options) -> Report, bug: Bug, expected: &[Check]) {
+fn is_caught_in(scenario: fn(u64, &Options) -> Report, bug: Bug, expected: &[Check]) {
     let caught = caught(scenario, bug, 60);
     assert!(caught.len() > 3, "{bug:?} was caught in {} of 60 histories", caught.len());
     for check in expected {
         assert!(caught.iter().any(|(by, _)| by == check), "{bug:?} was not caught by {check:?}: {caught:?}");
+    }
+}
+
+#[test]
+fn a_store_that_asks_for_no_condition_is_refused_before_anything_is_committed() {
+    let options = Options { bug: Some(Bug::IgnoresConditions), ..Options::default() };
+    for seed in 0..10 {
+        let report = engine::run(seed, &options);
+        let violation = report.violation.unwrap_or_else(|| panic!("seed {seed} ran"));
+        assert_eq!((violation.check, report.flushes), (Check::UnexpectedError, 0), "{violation}");
     }
 }
 

@@ -40,7 +40,7 @@ fn run<F: Future<Output = ()> + Send + 'static>(
 }
 
 fn only(rates: FaultRates) -> Faults {
-    Faults { rates, until_ns: u64::MAX, latest_landing_ns: 15 * MINUTE }
+    Faults { rates, until_ns: u64::MAX, latest_landing_ns: 15 * MINUTE, ..Faults::none() }
 }
 
 async fn whole(store: &SimStore, key: &str) -> Result<Bytes, Error> {
@@ -114,7 +114,7 @@ fn a_delayed_put_lands_later_and_only_if_its_condition_still_holds() {
     let landed = Arc::new(AtomicU64::new(0));
     for seed in 0..40 {
         let rates = FaultRates { delayed: 1000, ..FaultRates::default() };
-        let faults = Faults { rates, until_ns: SECOND, latest_landing_ns: 15 * MINUTE };
+        let faults = Faults { rates, until_ns: SECOND, latest_landing_ns: 15 * MINUTE, ..Faults::none() };
         let landed = landed.clone();
         run(seed, faults, move |handle, bucket, store| async move {
             let late = store.put("a", bytes("late"), PutCondition::IfAbsent).await;
@@ -137,6 +137,33 @@ fn a_body_that_ends_early_is_an_error() {
     run(1, faults, |_, _, store| async move {
         store.put("a", bytes("0123456789"), PutCondition::None).await.unwrap();
         assert!(matches!(whole(&store, "a").await, Err(Error::Unavailable { .. })));
+    });
+}
+
+#[test]
+fn a_body_may_come_with_one_bit_turned_over() {
+    let faults = only(FaultRates { flipped: 1000, ..FaultRates::default() });
+    run(1, faults, |_, _, store| async move {
+        store.put("a", bytes("0123456789"), PutCondition::None).await.unwrap();
+        let got = whole(&store, "a").await.unwrap();
+        let bits: u32 = got.iter().zip(b"0123456789").map(|(a, b)| (a ^ b).count_ones()).sum();
+        assert_eq!(bits, 1);
+    });
+}
+
+#[test]
+fn a_request_may_arrive_once_more_and_asks_its_condition_again() {
+    let faults = only(FaultRates { duplicated: 1000, ..FaultRates::default() });
+    run(1, faults, |handle, bucket, store| async move {
+        store.put("plain", bytes("one"), PutCondition::None).await.unwrap();
+        store.put("plain", bytes("two"), PutCondition::None).await.unwrap();
+        store.put("slot", bytes("one"), PutCondition::IfAbsent).await.unwrap();
+        let before = bucket.look(|objects| objects.get("slot").unwrap().version.clone());
+        handle.sleep(20 * MINUTE).await;
+        let after = bucket.look(|objects| objects.get("slot").unwrap().version.clone());
+        assert_eq!(before, after, "the second one found the slot taken");
+        let writes = bucket.look(|objects| objects.previous("plain").is_some());
+        assert!(writes);
     });
 }
 

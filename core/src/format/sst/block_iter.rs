@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::block::Block;
 use super::internal_key::{self, ForeignKind, Kind, TRAILER};
 use super::row::{Row, RowBlock, common_prefix};
+use crate::mutation::{Mutation, mutated};
 use crate::{Error, Result};
 
 /// Iterates over the entries of a [`Block`], in both directions: user keys ascending, of one key the newest version first.
@@ -444,6 +445,9 @@ fn last_where<E>(count: u32, below: impl Fn(u32) -> Result<bool, E>) -> Result<O
         } else {
             high = middle;
         }
+    }
+    if mutated(Mutation::SeekBeginsLate) {
+        return Ok(Some(low.min(count - 1)));
     }
     Ok(low.checked_sub(1))
 }

@@ -4,6 +4,7 @@
 
 use bytes::Bytes;
 
+use crate::mutation::{Mutation, mutated};
 use crate::{Error, Result};
 
 /// Bytes behind the bits: the number of probes and the number of lines.
@@ -62,6 +63,7 @@ impl Filter {
         let Some(line) = self.bits.get(line..line + (self.line_bits / 8) as usize) else {
             return true;
         };
+        let hash = hash ^ u32::from(mutated(Mutation::FilterHashDiffers));
         let mask = self.line_bits - 1;
         let delta = hash.rotate_right(17);
         let mut h = hash;

@@ -29,6 +29,7 @@ use crate::host::{Event, MAX_LIST_PAGE, Moment, Requests};
 use crate::maintain::plan::doomed::{self, BlobPlan};
 use crate::maintain::plan::sweep::{self, Seen, SweepPlan};
 use crate::manifest::{ManifestStorage, ManifestView, Publisher, Replay, State};
+use crate::mutation::{Mutation, mutated};
 
 /// So often a run begins anew where somebody else changed the marks meanwhile.
 const MAX_TRIES: u32 = 8;
@@ -139,7 +140,10 @@ impl Gc {
     async fn collect(&mut self, publisher: &mut Publisher) -> Result<GcReport> {
         let mut loaded = self.place.load(publisher.view(), self.scan_interval_ms()).await?;
         let looked = Moment::now(self.place.requests.host.as_ref());
-        publisher.settle_behind().await?;
+        match mutated(Mutation::CollectWithoutSettling) {
+            true => publisher.refresh().await?,
+            false => publisher.settle_behind().await?,
+        }
         let view = publisher.view().clone();
         let live = self.place.examine(&view, &loaded).await?;
         let mut plan = self.place.plan(&view, &self.before.state, &loaded, &live, &self.options);
@@ -277,7 +281,10 @@ impl GcPlace {
     /// The entries that were not examined yet, and the store's time after they were read.
     async fn examine(&self, view: &ManifestView, loaded: &Loaded) -> Result<Live> {
         let (entries, examined_to) = self.entries(view, &loaded.checkpoint.value).await?;
-        Ok(Live { entries, examined_to, now_ms: store_time_ms(&self.requests, &self.layout).await? })
+        let own_ms = self.requests.host.now_unix_ns() / 1_000_000;
+        let store_ms = store_time_ms(&self.requests, &self.layout).await?;
+        let now_ms = if mutated(Mutation::CollectByOwnClock) { own_ms } else { store_ms };
+        Ok(Live { entries, examined_to, now_ms })
     }
 
     async fn entries(&self, view: &ManifestView, checkpoint: &GcCheckpoint) -> Result<(Vec<LogEntry>, u64)> {

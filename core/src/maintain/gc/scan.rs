@@ -7,6 +7,7 @@ use crate::format::blob::BlobId;
 use crate::format::layout::Layout;
 use crate::host::{ObjectMeta, Requests};
 use crate::manifest::State;
+use crate::mutation::{Mutation, mutated};
 
 use super::super::plan::sweep::Listed;
 
@@ -67,7 +68,8 @@ impl Scan {
 
     /// Tables that are old enough at `now_ms`.
     pub(super) fn old_tables(&self, layout: &Layout, now_ms: u64) -> Vec<Listed> {
-        let old = self.tables.iter().filter(|object| is_old(object, now_ms));
+        let any_age = mutated(Mutation::YoungOrphansGo);
+        let old = self.tables.iter().filter(|object| any_age || is_old(object, now_ms));
         let listed = |object: &ObjectMeta| {
             Some(Listed { id: layout.sst_id_of(&object.key)?.to_owned(), size: object.size })
         };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::format::manifest::SstMeta;
 use crate::maintain::plan::merge::Job;
 use crate::manifest::State;
+use crate::mutation::{Mutation, mutated};
 
 /// The tables of the state that take no part in a job.
 ///
@@ -55,10 +56,11 @@ impl Below {
             self.next += 1;
         }
         self.open.retain(|i| &self.tables[*i].max_key[..] >= key);
-        self.open.iter().any(|i| {
+        let older = self.open.iter().any(|i| {
             let sst = &self.tables[*i];
             sst.seq_hi == 0 || sst.seq_lo <= sequence
-        })
+        });
+        older && !mutated(Mutation::TombstoneDropped)
     }
 }
 

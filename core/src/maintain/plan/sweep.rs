@@ -13,6 +13,7 @@ use crate::format::gc::{GcCheckpoint, Mark, PendingMarks, UnnamedSnapshot};
 use crate::format::manifest::{Current, Effect, LogEntry, Op};
 use crate::format::time::Timestamp;
 use crate::manifest::State;
+use crate::mutation::{Mutation, mutated};
 
 /// The shortest wait before a log entry or a snapshot goes: above base age and request life together.
 pub const SHORTEST_WAIT_MS: u64 = 3_600_000;
@@ -127,6 +128,7 @@ pub fn plan(seen: &Seen<'_>, grace_ms: u64) -> SweepPlan {
     plan.floor = floor(seen, &checkpoint, retention_ms);
     plan.log_below = sightings::before(&checkpoint.sightings, seen.now_ms, log_wait_ms)
         .map_or(0, |then| then.log_seq_start.min(then.feed_floor_seq.unwrap_or(0)).min(seen.examined_to));
+    plan.log_below += u64::from(mutated(Mutation::TrimTakesOneMore));
     plan_snapshots(seen, &mut checkpoint, log_wait_ms, &mut plan);
     plan_tables(seen, &checkpoint, &mut plan);
     checkpoint.last_applied_seq = seen.examined_to;
@@ -152,7 +154,8 @@ fn set_view_age(entry: &LogEntry) -> Option<u64> {
 fn floor(seen: &Seen<'_>, checkpoint: &GcCheckpoint, retention_ms: u64) -> Option<u64> {
     let present = seen.current.feed_floor_seq?;
     let covered = sightings::before(&checkpoint.sightings, seen.now_ms, retention_ms)?;
-    let raised = covered.next_seq.min(seen.current.next_slot());
+    let covered_to = if mutated(Mutation::FloorRisesTooSoon) { u64::MAX } else { covered.next_seq };
+    let raised = covered_to.min(seen.current.next_slot());
     (raised > present).then_some(raised)
 }
 
@@ -343,10 +346,10 @@ fn is_merge_output(id: &str) -> bool {
 fn waits_for(mark: &Mark, begin: Timestamp, seen: &Seen<'_>, wait_ms: u64) -> Option<WaitsFor> {
     let since = mark.first_seen_unreferenced_at.max(begin);
     let until_ms = due_ms(since, wait_ms).max(due_ms(mark.due_at, 0));
-    if until_ms > seen.now_ms {
+    if until_ms > seen.now_ms && !mutated(Mutation::CollectWithoutGrace) {
         return Some(WaitsFor::Views { until_ms });
     }
     let slot = mark.add_seq.unwrap_or(0);
     let floor = seen.current.feed_floor_seq?;
-    (slot >= floor).then_some(WaitsFor::Feed { slot })
+    (slot >= floor && !mutated(Mutation::CollectBeforeFloor)).then_some(WaitsFor::Feed { slot })
 }

@@ -44,6 +44,12 @@ pub enum Check {
     LsnOutOfBounds,
     /// A compaction or removal was committed whose inputs were gone.
     InputsGone,
+    /// Some writes of a batch are in another flush than the rest, so a view may show a part of it.
+    BatchIsSplit,
+    /// An object went, or the feed's floor rose over it, while a view or a consumer of the feed might still need it.
+    DeletedTooSoon,
+    /// A claim that was answered lies before the request for it.
+    ClaimOutOfOrder,
     /// A call failed with an error that nothing in this history explains.
     UnexpectedError,
 }
@@ -70,6 +76,9 @@ impl fmt::Display for Check {
             Check::FastPathDiffers => "a fast path of CURRENT differs from the log",
             Check::LsnOutOfBounds => "the LSNs of CURRENT do not bound what is visible",
             Check::InputsGone => "a compaction of tables that are gone",
+            Check::BatchIsSplit => "a batch is committed in parts",
+            Check::DeletedTooSoon => "an object was given up too soon",
+            Check::ClaimOutOfOrder => "a claim lies before its request",
             Check::UnexpectedError => "an unexpected error",
         })
     }

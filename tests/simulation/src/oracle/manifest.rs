@@ -1,11 +1,13 @@
 //! The history of one manifest, seen from the bucket: every decided slot, every CURRENT.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
+use super::ages::Ages;
 use super::check::{Check, Violation};
 use crate::replay::{self, PlainState};
 use crate::store::Objects;
@@ -38,9 +40,14 @@ pub struct Removal {
 #[derive(Debug)]
 pub struct ManifestHistory {
     prefix: String,
-    decided: BTreeMap<u64, Value>,
+    decided: BTreeMap<u64, Arc<Value>>,
     present: BTreeSet<u64>,
-    current: Option<Value>,
+    /// The states of all snapshots that were ever written, by their full key.
+    snapshots: BTreeMap<String, PlainState>,
+    current: Value,
+    ages: Ages,
+    /// The slots of claims of writers, by owner as in `epochs`.
+    claim_slots: BTreeMap<String, u64>,
     /// All decided slots below `next_seq`, applied in order: the truth.
     truth: PlainState,
     active: [u64; 2],
@@ -58,6 +65,15 @@ fn number(value: &Value, key: &str) -> u64 {
     value.get(key).and_then(Value::as_u64).unwrap_or(0)
 }
 
+/// CURRENT, with the copies of log entries that it carries as they stand there.
+#[derive(Deserialize)]
+struct CurrentDocument<'a> {
+    #[serde(borrow, default)]
+    inline_log: Option<Vec<&'a RawValue>>,
+    #[serde(flatten)]
+    rest: Map<String, Value>,
+}
+
 const FENCES: [&str; 2] = ["writer_fence", "compactor_fence"];
 
 impl ManifestHistory {
@@ -67,7 +83,10 @@ impl ManifestHistory {
             prefix: prefix.to_owned(),
             decided: BTreeMap::new(),
             present: BTreeSet::new(),
-            current: None,
+            snapshots: BTreeMap::new(),
+            current: Value::Null,
+            ages: Ages::default(),
+            claim_slots: BTreeMap::new(),
             truth: PlainState { next_epoch: 1, ..PlainState::default() },
             active: [0; 2],
             claims: [None, None],
@@ -96,6 +115,11 @@ impl ManifestHistory {
         self.epochs.get(owner).copied()
     }
 
+    /// The slot of the claim of a writer, by the name as in [`ManifestHistory::epoch_of`].
+    pub fn claim_of(&self, owner: &str) -> Option<u64> {
+        self.claim_slots.get(owner).copied()
+    }
+
     /// The configured name of the writer with this fence epoch.
     pub fn owner_of(&self, epoch: u64) -> Option<&str> {
         self.writers.get(&epoch).map(String::as_str)
@@ -103,7 +127,7 @@ impl ManifestHistory {
 
     /// `next_seq` of the CURRENT that is there now.
     pub fn next_seq(&self) -> u64 {
-        self.current.as_ref().map_or(1, |current| number(current, "next_seq").max(1))
+        number(&self.current, "next_seq").max(1)
     }
 
     /// True if somebody ever claimed the maintenance role.
@@ -113,7 +137,7 @@ impl ManifestHistory {
 
     /// The oldest slot that is still kept for the change feed.
     pub fn feed_floor(&self) -> u64 {
-        self.current.as_ref().map_or(1, |current| number(current, "feed_floor_seq").max(1))
+        number(&self.current, "feed_floor_seq").max(1)
     }
 
     /// What the original's replay makes of the CURRENT with this `next_seq`.
@@ -135,55 +159,98 @@ impl ManifestHistory {
     }
 
     /// An object was written.
-    pub fn written(&mut self, objects: &Objects, key: &str) -> Result<(), Violation> {
-        let parse = |key: &str| objects.get(key).and_then(|object| serde_json::from_slice(&object.body).ok());
+    pub fn written(&mut self, objects: &Objects, key: &str, now_ms: u64) -> Result<(), Violation> {
+        let body = || objects.get(key).map(|object| object.body.clone()).unwrap_or_default();
         if let Some(slot) = self.slot_of(key) {
-            let entry: Value = parse(key).unwrap_or_default();
             if !self.present.insert(slot) {
                 return Err(Violation::new(Check::SlotOverwritten, key));
             }
             // A put that lands on a slot deleted since changes nothing: the slot was decided before.
-            self.decided.entry(slot).or_insert(entry);
+            let entry = || Arc::new(serde_json::from_slice(&body()).unwrap_or_default());
+            self.decided.entry(slot).or_insert_with(entry);
             if slot > self.next_seq() {
                 return Err(Violation::new(
                     Check::SlotBeyondNext,
                     format!("{key}, next_seq {}", self.next_seq()),
                 ));
             }
-        } else if key == format!("{}/manifest/CURRENT", self.prefix) {
-            self.check_current(objects, parse(key).unwrap_or_default())?;
+        } else if self.is_in(key, "/manifest/snapshots/") {
+            let document: Value = serde_json::from_slice(&body()).unwrap_or_default();
+            self.snapshots.insert(key.to_owned(), PlainState::of_snapshot(&document));
+        } else if key.strip_prefix(&self.prefix) == Some("/manifest/CURRENT") {
+            self.check_current(objects, &body(), now_ms)?;
+        } else if let Some(id) = self.table_of(key) {
+            self.ages.uploaded(id, now_ms);
         }
         Ok(())
     }
 
+    fn is_in(&self, key: &str, folder: &str) -> bool {
+        key.strip_prefix(&self.prefix).is_some_and(|rest| rest.starts_with(folder))
+    }
+
     /// An object was removed.
-    pub fn deleted(&mut self, objects: &Objects, key: &str) -> Result<(), Violation> {
-        if let Some(slot) = self.slot_of(key) {
+    pub fn deleted(&mut self, key: &str, now_ms: u64) -> Result<(), Violation> {
+        let in_window = |slot| number(&self.current, "log_seq_start") <= slot && slot < self.next_seq();
+        let slot = self.slot_of(key);
+        let named = match slot {
+            Some(slot) => in_window(slot),
+            None if self.is_in(key, "/manifest/snapshots/") => {
+                self.current.get("snapshot").and_then(Value::as_str) == Some(key)
+            }
+            None => {
+                let id = self.table_of(key);
+                id.is_some_and(|id| self.truth.tables().any(|table| table.id == id) || self.decided_adds(id))
+            }
+        };
+        if let Some(slot) = slot {
             self.present.remove(&slot);
         }
-        match self.current.clone() {
-            Some(current) if key.starts_with(&self.prefix) => self.check_view(objects, &current).map(|_| ()),
-            _ => Ok(()),
+        if named {
+            return Err(Violation::new(Check::ViewNamesMissingObject, key));
+        }
+        let floor = self.feed_floor();
+        if slot.is_some_and(|slot| slot >= floor) {
+            let detail = format!("{key}, the feed's floor is {floor}");
+            return Err(Violation::new(Check::DeletedTooSoon, detail));
+        }
+        match self.table_of(key) {
+            Some(id) => self.ages.table_deleted(id, floor, now_ms),
+            None => Ok(()),
         }
     }
 
-    fn check_current(&mut self, objects: &Objects, current: Value) -> Result<(), Violation> {
-        let before = self.current.take().unwrap_or_default();
+    /// A decided slot that CURRENT does not cover yet has that table: it will be visible, whoever covers it.
+    fn decided_adds(&self, id: &str) -> bool {
+        let ahead = self.decided.range(self.next_seq()..).map(|(_, entry)| entry);
+        let table = |entry: &Value| entry.get("sstable").and_then(|table| table.get("ID")).cloned();
+        ahead.filter_map(|entry| table(entry)).any(|named| named.as_str() == Some(id))
+    }
+
+    fn table_of<'a>(&self, key: &'a str) -> Option<&'a str> {
+        key.strip_prefix(&self.prefix)?.strip_prefix("/sstable/")
+    }
+
+    fn check_current(&mut self, objects: &Objects, body: &[u8], now_ms: u64) -> Result<(), Violation> {
+        let Ok(document) = serde_json::from_slice::<CurrentDocument<'_>>(body) else {
+            return Err(Violation::new(Check::CurrentGoesBack, "CURRENT is no JSON document"));
+        };
+        let before = std::mem::replace(&mut self.current, Value::Object(document.rest));
+        let now = |field| number(&self.current, field);
         for field in ["next_seq", "log_seq_start", "feed_floor_seq", "next_sequence", "next_epoch"] {
-            let (was, is) = (number(&before, field), number(&current, field));
+            let (was, is) = (number(&before, field), now(field));
             if is < was {
                 return Err(Violation::new(Check::CurrentGoesBack, format!("{field} from {was} to {is}")));
             }
         }
-        let from = number(&before, "next_seq").max(1);
-        self.current = Some(current.clone());
-        for slot in from..number(&current, "next_seq") {
+        for slot in number(&before, "next_seq").max(1)..now("next_seq") {
             let missing = || Violation::new(Check::ViewNamesMissingObject, self.log_key(slot));
             let entry = self.decided.get(&slot).cloned().ok_or_else(missing)?;
             self.cover(slot, &entry)?;
+            self.ages.covered(slot, now_ms);
         }
         for (role, field) in FENCES.into_iter().enumerate() {
-            let fence = current.get(field).filter(|fence| !fence.is_null());
+            let fence = self.current.get(field).filter(|fence| !fence.is_null());
             let shown = fence.map(|fence| {
                 (
                     number(fence, "epoch"),
@@ -195,10 +262,11 @@ impl ManifestHistory {
                 return Err(Violation::new(Check::FenceWithoutClaim, detail));
             }
         }
-        let state = self.check_view(objects, &current)?;
-        self.check_fast_paths(objects, &current)?;
-        check_lsns(&before, &current, &state)?;
-        self.states.insert(number(&current, "next_seq"), state);
+        let state = self.check_view(objects)?;
+        self.check_fast_paths(objects, document.inline_log.as_deref().unwrap_or_default())?;
+        check_lsns(&before, &self.current, &state)?;
+        self.ages.current(&before, &self.current, &state, now_ms)?;
+        self.states.insert(self.next_seq(), state);
         Ok(())
     }
 
@@ -218,6 +286,7 @@ impl ManifestHistory {
             let owner = payload.get("owner").and_then(Value::as_str).unwrap_or_default().to_owned();
             if role == 0 {
                 let configured = owner.rsplit_once('~').map_or(owner.as_str(), |(name, _)| name).to_owned();
+                self.claim_slots.insert(configured.clone(), slot);
                 self.epochs.insert(owner.clone(), epoch);
                 self.epochs.insert(configured.clone(), epoch);
                 self.writers.insert(epoch, configured);
@@ -227,7 +296,10 @@ impl ManifestHistory {
             return two_owners("an entry");
         }
         match entry.get("op").and_then(Value::as_str).unwrap_or_default() {
-            "add_sstable" => self.cover_flush(slot, epoch, entry.get("sstable").unwrap_or(&Value::Null))?,
+            "add_sstable" => {
+                self.ages.added(entry.get("sstable").unwrap_or(&Value::Null), slot);
+                self.cover_flush(slot, epoch, entry.get("sstable").unwrap_or(&Value::Null))?;
+            }
             "remove_sstables" => {
                 self.cover_removal(slot, entry)?;
                 self.note_removal(slot, entry);
@@ -274,18 +346,18 @@ impl ManifestHistory {
 
     fn note_removal(&mut self, slot: u64, entry: &Value) {
         let ids = entry.get("remove_sstable_ids").and_then(Value::as_array).into_iter().flatten();
-        let key = |text: &String| STANDARD.decode(text).unwrap_or_default();
         for id in ids.filter_map(Value::as_str) {
             let Some(table) = self.truth.tables().find(|table| table.id == id) else { continue };
-            let keys = (key(&table.keys.0), key(&table.keys.1));
-            self.removals.push(Removal { slot, keys, sequences: table.sequences });
+            let removal = Removal { slot, keys: table.keys.clone(), sequences: table.sequences };
+            self.removals.push(removal);
         }
     }
 
-    /// The whole view of `current` exists, and the original's replay of it is what the decided slots say.
-    fn check_view(&self, objects: &Objects, current: &Value) -> Result<PlainState, Violation> {
-        let parse = |key: &str| serde_json::from_slice(&objects.get(key)?.body).ok();
-        let state = replay::full(current, parse, |slot| parse(&self.log_key(slot)))
+    /// The whole view of CURRENT exists, and the original's replay of it is what the decided slots say.
+    fn check_view(&self, objects: &Objects) -> Result<PlainState, Violation> {
+        let snapshot = |key: &str| objects.get(key).and_then(|_| self.snapshots.get(key)).cloned();
+        let entry = |slot: u64| self.decided.get(&slot).filter(|_| self.present.contains(&slot));
+        let state = replay::full(&self.current, snapshot, |slot| entry(slot).map(Arc::as_ref))
             .map_err(|missing| Violation::new(Check::ViewNamesMissingObject, missing))?;
         let same = (&state.l0, &state.runs, state.next_run)
             == (&self.truth.l0, &self.truth.runs, self.truth.next_run);
@@ -302,20 +374,22 @@ impl ManifestHistory {
         Ok(state)
     }
 
-    fn check_fast_paths(&self, objects: &Objects, current: &Value) -> Result<(), Violation> {
+    fn check_fast_paths(&self, objects: &Objects, inline: &[&RawValue]) -> Result<(), Violation> {
         let differs = |detail: String| Err(Violation::new(Check::FastPathDiffers, detail));
         let above = self.flushes.last().map_or(1, |flush| flush.sequences.1 + 1);
-        let next_sequence = current.get("next_sequence").and_then(Value::as_u64);
+        let next_sequence = self.current.get("next_sequence").and_then(Value::as_u64);
         if next_sequence.is_some_and(|next| next != above) {
             return differs(format!("next_sequence is {next_sequence:?}, {above} is above all flushes"));
         }
-        let document = objects.get(&format!("{}/manifest/CURRENT", self.prefix));
-        for entry in current.get("inline_log").and_then(Value::as_array).into_iter().flatten() {
-            let key = self.log_key(number(entry, "seq"));
-            let (Some(object), Some(document)) = (objects.get(&key), document) else { continue };
-            let (needle, haystack) = (object.body.as_ref(), document.body.as_ref());
-            if !haystack.windows(needle.len().max(1)).any(|window| window == needle) {
-                return differs(format!("inline_log has another {key}"));
+        // Some may be left out, so each is looked for from where the one before it was found.
+        let mut slots = number(&self.current, "log_seq_start")..self.next_seq();
+        for entry in inline {
+            let is_it = |slot| {
+                let object = objects.get(&self.log_key(slot));
+                object.is_some_and(|object| object.body.as_ref() == entry.get().as_bytes())
+            };
+            if !slots.any(is_it) {
+                return differs(format!("inline_log has {entry}, which no object of the window holds"));
             }
         }
         Ok(())
@@ -366,7 +440,7 @@ fn check_lsns(before: &Value, current: &Value, state: &PlainState) -> Result<(),
     }
     let Some(max) = max else { return Ok(()) };
     let low = lsn(current, "low_watermark_lsn");
-    let of_key = |key: &String| Some(u64::from_be_bytes(STANDARD.decode(key).ok()?.try_into().ok()?));
+    let of_key = |key: &[u8]| Some(u64::from_be_bytes(key.try_into().ok()?));
     for table in state.tables() {
         let (first, last) = (of_key(&table.keys.0), of_key(&table.keys.1));
         if low.is_none() || low > first || last > Some(max) {

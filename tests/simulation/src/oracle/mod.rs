@@ -1,5 +1,6 @@
 //! The oracle: watches the bucket and what the processes are told, and names what must never happen.
 
+mod ages;
 mod check;
 mod manifest;
 mod model;
@@ -10,8 +11,6 @@ pub use model::{Committed, Model, Written};
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use isledb_core::format::manifest::SstMeta;
 use isledb_core::manifest::state::State;
 
@@ -34,8 +33,8 @@ struct Inner {
 }
 
 impl Inner {
-    fn written(&mut self, objects: &Objects, key: &str) -> Result<(), Violation> {
-        self.history.written(objects, key)?;
+    fn written(&mut self, objects: &Objects, key: &str, now_ms: u64) -> Result<(), Violation> {
+        self.history.written(objects, key, now_ms)?;
         for flush in &self.history.flushes()[self.modelled.0..] {
             self.modelled.0 += 1;
             if let Some(owner) = self.history.owner_of(flush.epoch) {
@@ -103,6 +102,21 @@ impl Oracle {
         self.note(result);
     }
 
+    /// The writes of `owner` with these sequence numbers were one batch.
+    pub fn accepted_batch(&self, owner: &str, first: u64, last: u64) {
+        self.inner().model.accept_batch(owner, first, last);
+    }
+
+    /// `owner` was told that it holds the role of writers, having asked for it when CURRENT had that `next_seq`: its claim lies
+    /// in no earlier slot.
+    pub fn claimed(&self, owner: &str, asked_at: u64) {
+        let slot = self.look(|history| history.claim_of(owner));
+        if slot.is_none_or(|slot| slot < asked_at) {
+            let detail = format!("{owner}: asked at {asked_at}, its claim is in slot {slot:?}");
+            self.fail(Check::ClaimOutOfOrder, detail);
+        }
+    }
+
     /// `owner` was told that its sequence numbers `first..=last` are committed.
     pub fn acknowledged(&self, owner: &str, first: u64, last: u64) {
         self.handle.line(format_args!("{owner}: {first}..={last} acknowledged"));
@@ -119,11 +133,10 @@ impl Oracle {
 
     /// An engine holds this state for the CURRENT with this `next_seq`.
     pub fn engine_state(&self, who: &str, next_seq: u64, state: &State) {
-        let ours = plain(state);
         let result = self.with(|history| match history.state_at(next_seq) {
-            Some(theirs) if *theirs == ours => Ok(()),
+            Some(theirs) if is_same(theirs, state) => Ok(()),
             theirs => {
-                let detail = format!("{who} at next_seq {next_seq}: engine {ours:?}; replay {theirs:?}");
+                let detail = format!("{who} at next_seq {next_seq}: engine {state:?}; replay {theirs:?}");
                 Err(Violation::new(Check::ReplayDiffers, detail))
             }
         });
@@ -133,35 +146,36 @@ impl Oracle {
 
 impl Watch for Oracle {
     fn written(&self, objects: &Objects, key: &str) {
-        let result = self.inner().written(objects, key);
+        let now_ms = self.handle.now_ns() / 1_000_000;
+        let result = self.inner().written(objects, key, now_ms);
         self.note(result);
     }
 
-    fn deleted(&self, objects: &Objects, key: &str) {
-        let result = self.with(|history| history.deleted(objects, key));
+    fn deleted(&self, _: &Objects, key: &str) {
+        let now_ms = self.handle.now_ns() / 1_000_000;
+        let result = self.with(|history| history.deleted(key, now_ms));
         self.note(result);
     }
 }
 
-/// The engine's state in the words of the plain replay.
-fn plain(state: &State) -> PlainState {
-    let table = |meta: &Arc<SstMeta>| PlainTable {
-        id: meta.id.clone(),
-        epoch: meta.epoch,
-        sequences: (meta.seq_lo, meta.seq_hi),
-        keys: (STANDARD.encode(&meta.min_key), STANDARD.encode(&meta.max_key)),
-        size: meta.size,
-        level: i64::from(meta.level),
+/// The engine's state is what the plain replay makes of the same CURRENT.
+fn is_same(plain: &PlainState, state: &State) -> bool {
+    let table = |(plain, meta): (&Arc<PlainTable>, &Arc<SstMeta>)| {
+        plain.id == meta.id
+            && (plain.epoch, plain.sequences) == (meta.epoch, (meta.seq_lo, meta.seq_hi))
+            && (plain.keys.0 == meta.min_key && plain.keys.1 == meta.max_key)
+            && (plain.size, plain.level) == (meta.size, i64::from(meta.level))
     };
-    PlainState {
-        next_epoch: state.next_epoch,
-        log_seq: state.log_seq,
-        l0: state.l0.iter().map(table).collect(),
-        runs: state
+    let tables = |plain: &[Arc<PlainTable>], ours: &[Arc<SstMeta>]| {
+        plain.len() == ours.len() && plain.iter().zip(ours).all(table)
+    };
+    (plain.next_epoch, plain.log_seq) == (state.next_epoch, state.log_seq)
+        && plain.next_run == u64::from(state.next_sorted_run_id)
+        && tables(&plain.l0, &state.l0)
+        && plain.runs.len() == state.runs.len()
+        && plain
             .runs
             .iter()
-            .map(|run| (u64::from(run.id), run.ssts.iter().map(table).collect()))
-            .collect(),
-        next_run: u64::from(state.next_sorted_run_id),
-    }
+            .zip(&state.runs)
+            .all(|(plain, run)| plain.0 == u64::from(run.id) && tables(&plain.1, &run.ssts))
 }

@@ -47,6 +47,8 @@ pub struct Model {
     feed: Vec<Committed>,
     by_key: BTreeMap<Bytes, Vec<usize>>,
     removals: Vec<Removal>,
+    /// First and last sequence number of each batch, by owner and first number.
+    batches: BTreeMap<String, BTreeMap<u64, u64>>,
 }
 
 impl Model {
@@ -61,9 +63,23 @@ impl Model {
         Ok(())
     }
 
+    /// `owner` was given these sequence numbers for one batch.
+    pub fn accept_batch(&mut self, owner: &str, first: u64, last: u64) {
+        self.batches.entry(owner.to_owned()).or_default().insert(first, last);
+    }
+
+    /// The batch of `owner` that reaches over this end of a flush.
+    fn split_at(&self, owner: &str, last: u64) -> Option<(u64, u64)> {
+        let (first, end) = self.batches.get(owner)?.range(..=last).next_back()?;
+        (*end > last).then_some((*first, *end))
+    }
+
     /// A flush of `owner` became visible.
     pub fn commit(&mut self, owner: &str, flush: &Flush) -> Result<(), Violation> {
         let Some(accepted) = self.accepted.get(owner) else { return Ok(()) };
+        if let Some(batch) = self.split_at(owner, flush.sequences.1) {
+            return Err(Violation::new(Check::BatchIsSplit, format!("{batch:?} of {owner} by {flush:?}")));
+        }
         for sequence in flush.sequences.0..=flush.sequences.1 {
             let Some(written) = accepted.get(&sequence) else {
                 let detail = format!("{flush:?} has {sequence}, which {owner} was never given");

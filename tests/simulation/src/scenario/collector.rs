@@ -47,7 +47,7 @@ pub(super) async fn collect(actor: Actor) -> bool {
         match actor.within(patience, gc.run(&mut publisher)).await {
             None | Some(Ok(_)) => manifest.check(publisher.view()),
             Some(Err(Error::Fenced { .. })) => return rng.chance(500),
-            Some(Err(error)) if may_come_again(&error) => {}
+            Some(Err(error)) if may_come_again(&actor, &error) => {}
             Some(Err(error)) => {
                 actor.unexpected("collection", &error);
                 return false;

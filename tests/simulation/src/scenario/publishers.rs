@@ -16,7 +16,7 @@ use crate::oracle::Check;
 use crate::rng::Rng;
 
 /// Runs the history of `seed`.
-pub fn run(seed: u64, options: Options) -> Report {
+pub fn run(seed: u64, options: &Options) -> Report {
     super::run(seed, options, start)
 }
 
@@ -26,7 +26,7 @@ fn start(world: &World) {
     let rest_ns = rng.magnitude(SECOND, 60 * MINUTE);
     let writers = rng.between(1, 3);
     for writer in 0..writers {
-        let left = Arc::new(AtomicU64::new(rng.magnitude(1, 40)));
+        let left = Arc::new(AtomicU64::new(rng.magnitude(1, 30)));
         let setup = Setup { lives: rng.between(1, 4) as u32, changes: true };
         world.actor(&format!("writer{writer}"), setup, move |actor| write(actor, left.clone(), rest_ns));
     }
@@ -99,7 +99,7 @@ async fn maintain(actor: Actor, left: Arc<AtomicU64>, rest_ns: u64) -> bool {
         actor.sleep(rng.magnitude(1_000_000, rest_ns)).await;
         match publisher.view().refresh(manifest.storage.as_ref(), actor.host.as_ref()).await {
             Ok((view, _)) => manifest.check(&view),
-            Err(error) if may_come_again(&error) => continue,
+            Err(error) if may_come_again(&actor, &error) => continue,
             Err(error) => actor.unexpected("refresh", &error),
         }
         let Some(draft) = job(&mut manifest, &publisher, &mut rng).await else { continue };
@@ -148,7 +148,7 @@ async fn read(actor: Actor) -> bool {
         };
         let next = match read {
             Ok(next) => next,
-            Err(error) if may_come_again(&error) => continue,
+            Err(error) if may_come_again(&actor, &error) => continue,
             Err(error @ Error::Corrupt { .. }) => {
                 let detail = format!("{}: {error}", actor.name);
                 actor.world.oracle.fail(Check::ReaderMissesObject, detail);

@@ -66,7 +66,7 @@ impl Manifest {
             };
             match claimed.await {
                 Ok(publisher) => return Some(publisher),
-                Err(error) if may_come_again(&error) => self.actor.sleep(SECOND).await,
+                Err(error) if may_come_again(&self.actor, &error) => self.actor.sleep(SECOND).await,
                 Err(error) => {
                     self.actor.unexpected("claim", &error);
                     return None;
@@ -92,7 +92,7 @@ impl Manifest {
         let body = Bytes::from(id.clone().into_bytes());
         let size = body.len() as u64;
         while let Err(error) = self.requests.put_unique(&self.layout.sst(&id), body.clone()).await {
-            if !may_come_again(&error) {
+            if !may_come_again(&self.actor, &error) {
                 self.actor.unexpected("upload", &error);
             }
             self.actor.sleep(SECOND).await;
@@ -150,7 +150,9 @@ impl Manifest {
                     return Outcome::Unknown;
                 }
                 Some(Err(Error::Precondition { .. })) => return Outcome::Not { fenced: false },
-                Some(Err(error)) if may_come_again(&error) => return Outcome::Not { fenced: false },
+                Some(Err(error)) if may_come_again(&self.actor, &error) => {
+                    return Outcome::Not { fenced: false };
+                }
                 Some(Err(error)) => {
                     self.actor.unexpected("publish", &error);
                     return Outcome::Wrong;
@@ -159,11 +161,23 @@ impl Manifest {
         }
     }
 
-    /// What the entry relies on has become too old: the same flush is uploaded again.
+    /// What the entry relies on has become too old: the same tables are uploaded again.
     async fn renew(&mut self, publisher: &mut Publisher, draft: &Draft) {
-        if let Op::AddSstable(meta) = &draft.op {
-            let (meta, began) = self.upload(publisher, (meta.seq_lo, meta.seq_hi), meta.level).await;
-            publisher.renew(Draft::flush(Arc::new(meta), began));
+        match &draft.op {
+            Op::AddSstable(meta) => {
+                let (meta, began) = self.upload(publisher, (meta.seq_lo, meta.seq_hi), meta.level).await;
+                publisher.renew(Draft::flush(Arc::new(meta), began));
+            }
+            Op::Compaction(job) => {
+                let (mut job, mut oldest) = (job.clone(), Moment::now(self.actor.host.as_ref()));
+                for table in job.add_sorted_run.iter_mut().flat_map(|run| &mut run.ssts) {
+                    let (meta, began) =
+                        self.upload(publisher, (table.seq_lo, table.seq_hi), table.level).await;
+                    (*table, oldest) = (Arc::new(meta), began);
+                }
+                publisher.renew(Draft::compaction(job, Vec::new(), oldest));
+            }
+            _ => self.fail("what relies on no upload has become stale"),
         }
     }
 
@@ -181,7 +195,7 @@ impl Manifest {
         if !publisher.is_pending() && (publisher.snapshot_due() || self.rng.chance(100)) {
             match publisher.write_snapshot().await {
                 Ok(_) => self.check(publisher.view()),
-                Err(error) if may_come_again(&error) => {}
+                Err(error) if may_come_again(&self.actor, &error) => {}
                 Err(error) => self.actor.unexpected("snapshot", &error),
             }
         }
@@ -195,9 +209,10 @@ impl Manifest {
 }
 
 /// What a store that does not serve looks like to a caller.
-pub(super) fn may_come_again(error: &Error) -> bool {
-    matches!(
-        error,
-        Error::Unavailable { .. } | Error::Timeout { .. } | Error::OutcomeUnknown { retry: true, .. }
-    )
+pub(super) fn may_come_again(actor: &Actor, error: &Error) -> bool {
+    actor.is_damage(error)
+        || matches!(
+            error,
+            Error::Unavailable { .. } | Error::Timeout { .. } | Error::OutcomeUnknown { retry: true, .. }
+        )
 }

@@ -1,12 +1,13 @@
 //! What all processes of a history share, and how a process comes to life, dies and comes again.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::Future;
 use futures::future::{Either, select};
 use isledb_core::error::Error;
 use isledb_core::host::{Host, ObjectStore};
+use isledb_core::maybe::{MaybeSend, MaybeSync};
 
 use super::Options;
 use crate::executor::{End, Executor, Handle, Incident, MINUTE, OUTSIDE, Plan, ProcessId, SECOND};
@@ -32,6 +33,8 @@ pub struct World {
     pub oracle: Arc<Oracle>,
     /// Actors that change the database and have not come to their end.
     at_work: Arc<AtomicUsize>,
+    options: Arc<Options>,
+    parts: Arc<Mutex<Vec<String>>>,
 }
 
 /// How an actor lives.
@@ -58,17 +61,35 @@ pub struct Actor {
 }
 
 impl World {
-    pub(super) fn new(seed: u64, options: Options) -> (Executor, World) {
+    pub(super) fn new(seed: u64, options: &Options) -> (Executor, World) {
         let executor = Executor::new(seed, Arc::new(Trace::new(options.keep_trace)));
         let handle = executor.handle();
         let oracle = Oracle::new(&handle, PREFIX);
         let mut rng = Rng::new(seed, "faults");
         // One run in eight is healthy: nothing else may then come in the way.
-        let faults = if rng.chance(125) { Faults::none() } else { Faults::draw(&mut rng) };
+        let mut faults = if rng.chance(125) { Faults::none() } else { Faults::draw(&mut rng) };
+        let mut parts: Vec<String> = INCIDENTS.iter().map(|&incident| incident.to_owned()).collect();
+        for (name, rate) in faults.rates.all() {
+            if *rate > 0 {
+                parts.push(name.to_owned());
+                *rate *= u64::from(options.has(name));
+            }
+        }
         handle.line(format_args!("{faults:?}"));
         let bucket = Bucket::new(&handle, seed, faults, options.bug, oracle.clone());
-        let world = World { seed, handle, bucket, oracle, at_work: Arc::default() };
+        let (options, parts) = (Arc::new(options.clone()), Arc::new(Mutex::new(parts)));
+        let world = World { seed, handle, bucket, oracle, at_work: Arc::default(), options, parts };
         (executor, world)
+    }
+
+    /// What can be left out of this history.
+    pub(super) fn parts(&self) -> Vec<String> {
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// True where nothing may depend on the machine.
+    pub(super) fn is_portable(&self) -> bool {
+        self.options.portable
     }
 
     /// A stream of decisions for one purpose.
@@ -83,10 +104,18 @@ impl World {
 
     /// Starts an actor. `live` is one life of it; after a crash, or where it returns true, another one begins, a little
     /// later, as long as there are lives left.
-    pub fn actor<F>(&self, name: &str, setup: Setup, live: impl Fn(Actor) -> F + Send + Sync + 'static)
-    where
-        F: Future<Output = bool> + Send + 'static,
+    pub fn actor<F>(
+        &self,
+        name: &str,
+        setup: Setup,
+        live: impl Fn(Actor) -> F + MaybeSend + MaybeSync + 'static,
+    ) where
+        F: Future<Output = bool> + MaybeSend + 'static,
     {
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner).push(name.to_owned());
+        if !self.options.has(name) {
+            return;
+        }
         let (world, name) = (self.clone(), name.to_owned());
         if setup.changes {
             world.at_work.fetch_add(1, Ordering::Relaxed);
@@ -96,7 +125,7 @@ impl World {
             for life in 1..=setup.lives {
                 world.handle.sleep(rng.magnitude(SECOND / 1000, 10 * SECOND)).await;
                 let name = format!("{name}.{life}");
-                let plan = plan(&mut rng, life < setup.lives);
+                let plan = plan(&mut rng, life < setup.lives, &world.options);
                 let wrong_ns = if rng.chance(200) { rng.magnitude(SECOND, 60 * MINUTE) as i64 } else { 0 };
                 let process =
                     world.handle.process(&name, if rng.chance(500) { wrong_ns } else { -wrong_ns }, plan);
@@ -128,14 +157,19 @@ impl World {
     }
 }
 
+/// The parts of a history that are incidents.
+const INCIDENTS: [&str; 3] = ["crashes", "pauses", "clock_jumps"];
+
 /// What happens to a process, by the number of its polls.
-fn plan(rng: &mut Rng, may_crash: bool) -> Plan {
+fn plan(rng: &mut Rng, may_crash: bool, options: &Options) -> Plan {
     let mut plan = Plan::new();
     if may_crash && rng.chance(700) {
         plan.push((rng.magnitude(1, 600), Incident::Crash));
     }
     for _ in 0..rng.below(3) {
-        let pause = Incident::Pause { ns: rng.magnitude(SECOND, 300 * MINUTE), asleep: rng.chance(500) };
+        // Some last longer than the log and unpublished uploads are kept.
+        let longest_ns = if rng.chance(150) { 48 * 60 * MINUTE } else { 300 * MINUTE };
+        let pause = Incident::Pause { ns: rng.magnitude(SECOND, longest_ns), asleep: rng.chance(500) };
         plan.push((rng.magnitude(1, 600), pause));
     }
     if rng.chance(100) {
@@ -145,6 +179,13 @@ fn plan(rng: &mut Rng, may_crash: bool) -> Plan {
             Incident::ClockJump { ns: if rng.chance(500) { ns } else { -ns } },
         ));
     }
+    plan.retain(|(_, incident)| {
+        options.has(match incident {
+            Incident::Crash => "crashes",
+            Incident::Pause { .. } => "pauses",
+            Incident::ClockJump { .. } => "clock_jumps",
+        })
+    });
     plan
 }
 
@@ -160,7 +201,7 @@ impl Actor {
     }
 
     /// Starts a second task in this process.
-    pub fn spawn(&self, name: &str, future: impl Future<Output = ()> + Send + 'static) {
+    pub fn spawn(&self, name: &str, future: impl Future<Output = ()> + MaybeSend + 'static) {
         self.world.handle.spawn(self.process, &format!("{} {name}", self.name), future);
     }
 
@@ -171,6 +212,18 @@ impl Actor {
             Either::Left((result, _)) => Some(result),
             Either::Right(_) => None,
         }
+    }
+
+    /// The error may be that of a body with a bit turned over: the call may be made again.
+    pub fn is_damage(&self, error: &Error) -> bool {
+        let said = matches!(error, Error::Corrupt { .. } | Error::Unsupported { .. });
+        said && self.world.bucket.turns_bits()
+    }
+
+    /// A probe of the store that lasted since then: a collector takes what a probe left behind for a day, so one that went on
+    /// after a longer sleep does not find its object, and takes the store for one that ignores conditions.
+    pub fn slept_through_a_probe(&self, began_ns: u64) -> bool {
+        self.world.handle.now_ns() - began_ns > 24 * 60 * MINUTE
     }
 
     /// Nothing in a history explains this error.

@@ -7,6 +7,8 @@ use crate::rng::Rng;
 /// A way in which a store may be wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bug {
+    /// Takes conditions, and asks for none: to be refused before anything is written.
+    IgnoresConditions,
     /// Writes although the object has another version.
     IgnoresIfMatch,
     /// Overwrites a log slot that is decided.
@@ -29,6 +31,9 @@ impl Bug {
     /// The condition that a buggy store checks in place of the one asked for. The engine's own probe of the store is
     /// answered correctly: a bug that shows only now and then is what a probe cannot find.
     pub(super) fn condition(self, rng: &mut Rng, key: &str, asked: PutCondition) -> PutCondition {
+        if self == Bug::IgnoresConditions {
+            return PutCondition::None;
+        }
         let weak = match (self, &asked) {
             (Bug::IgnoresIfMatch, PutCondition::IfMatch(_)) => key.ends_with("/CURRENT"),
             (Bug::IgnoresIfAbsent, PutCondition::IfAbsent) => key.contains("/log/"),

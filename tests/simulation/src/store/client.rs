@@ -79,7 +79,7 @@ impl SimStore {
         what: &str,
         key: &str,
         look: impl FnOnce(&Objects, &mut crate::rng::Rng) -> Result<T>,
-    ) -> Result<(T, bool)> {
+    ) -> Result<(T, ReadFate)> {
         let (ticket, fate) =
             self.ticket(what, key, |state, now_ns| self.bucket.faults.read_fate(&mut state.rng, now_ns));
         self.bucket.handle.sleep(ticket.there_ns).await;
@@ -91,15 +91,15 @@ impl SimStore {
             look(objects, rng)
         };
         self.bucket.handle.sleep(ticket.back_ns).await;
-        self.answer(&ticket, result.map(|value| (value, fate == ReadFate::BodyCut)))
+        self.answer(&ticket, result.map(|value| (value, fate)))
     }
 
     /// Any write of an object: once sent it goes on without its client.
     async fn write(&self, what: &str, key: &str, body: Bytes, condition: PutCondition) -> Result<Version> {
         let conditional = condition != PutCondition::None;
-        let (ticket, (fate, lands_alone)) = self.ticket(what, key, |state, now_ns| {
+        let (ticket, (fate, lands_alone, again_ns)) = self.ticket(what, key, |state, now_ns| {
             let fate = self.bucket.faults.write_fate(&mut state.rng, now_ns, conditional);
-            (fate, state.rng.chance(500))
+            (fate, state.rng.chance(500), self.bucket.faults.again_ns(&mut state.rng, now_ns))
         });
         let handle = self.bucket.handle.clone();
         let number = ticket.number;
@@ -129,9 +129,15 @@ impl SimStore {
                 bucket.handle.line(format_args!("store: {who} #{number} never arrived"));
                 return;
             }
-            let result = bucket.apply_put(&who, &key_there, body, condition);
+            let result = bucket.apply_put(&who, &key_there, body.clone(), condition.clone());
             // The client may be gone; the write stands.
             let _ = send.send(result);
+            let longest_ns = bucket.faults.latest_landing_ns.saturating_sub(lands_ns);
+            if let Some(again_ns) = again_ns.filter(|again_ns| *again_ns < longest_ns) {
+                bucket.handle.sleep(again_ns).await;
+                // Whatever comes of it: nobody listens.
+                let _ = bucket.apply_put(&who, &key_there, body, condition);
+            }
         });
         let result = match fate {
             WriteFate::Done => match receive.await {
@@ -187,7 +193,7 @@ impl ObjectStore for SimStore {
                 None => "get".to_owned(),
             };
             let bug = self.bucket.bug;
-            let ((object, pieces), cut) = self
+            let ((object, pieces), fate) = self
                 .read(&what, key, |objects, rng| {
                     let object = match objects.previous(key) {
                         Some(stale) if bug.is_some_and(|bug| bug.serves_stale(rng, key)) => Some(stale),
@@ -210,8 +216,16 @@ impl ObjectStore for SimStore {
                     found: format!("{size} bytes"),
                 });
             }
-            let bytes = object.body.slice(range.start as usize..range.end as usize);
-            Ok(GetResult { meta: meta(key, &object), range, body: self.body(key, bytes, pieces, cut) })
+            let mut bytes = object.body.slice(range.start as usize..range.end as usize);
+            if let ReadFate::Flipped(bit) = fate
+                && !bytes.is_empty()
+            {
+                let (mut turned, at) = (bytes.to_vec(), (bit / 8 % bytes.len() as u64) as usize);
+                turned[at] ^= 1 << (bit % 8);
+                bytes = turned.into();
+            }
+            let body = self.body(key, bytes, pieces, fate == ReadFate::BodyCut);
+            Ok(GetResult { meta: meta(key, &object), range, body })
         })
     }
 
@@ -262,6 +276,15 @@ impl ObjectStore for SimStore {
             for (key, fate) in keys.iter().zip(fates) {
                 let error = Error::Unavailable { object: key.clone(), message: "503 SlowDown".to_owned() };
                 if fate == WriteFate::Refused {
+                    answers.push(Err(error));
+                    continue;
+                }
+                if let WriteFate::Delayed { by_ns } = fate {
+                    let (bucket, who, key) = (self.bucket.clone(), self.name.clone(), key.clone());
+                    self.bucket.handle.spawn(OUTSIDE, "a delete on its way", async move {
+                        bucket.handle.sleep(by_ns).await;
+                        bucket.apply_delete(&who, &key);
+                    });
                     answers.push(Err(error));
                     continue;
                 }

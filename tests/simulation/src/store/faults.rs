@@ -24,10 +24,55 @@ pub struct FaultRates {
     pub read_error: u64,
     /// A body ends early, with an error.
     pub body_cut: u64,
+    /// A body comes with one bit turned over.
+    pub flipped: u64,
+    /// A request that was answered arrives once more, up to [`Faults::latest_landing_ns`] later.
+    pub duplicated: u64,
     /// The answer takes seconds.
     pub slow: u64,
     /// The answer takes minutes, as of a connection that died without a word.
     pub silent: u64,
+}
+
+impl FaultRates {
+    /// All of them, each with its name.
+    pub fn all(&mut self) -> [(&'static str, &mut u64); 11] {
+        [
+            ("refused", &mut self.refused),
+            ("answer_lost", &mut self.answer_lost),
+            ("refused_by_own_success", &mut self.refused_by_own_success),
+            ("conflict", &mut self.conflict),
+            ("delayed", &mut self.delayed),
+            ("read_error", &mut self.read_error),
+            ("body_cut", &mut self.body_cut),
+            ("flipped", &mut self.flipped),
+            ("duplicated", &mut self.duplicated),
+            ("slow", &mut self.slow),
+            ("silent", &mut self.silent),
+        ]
+    }
+}
+
+/// How long requests take where nothing goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Latency {
+    /// No time, but everybody else who is ready may run in between: whatever can change places does.
+    Instant,
+    /// 2 to 30 ms, each as likely.
+    Even,
+    /// Mostly short, a few of seconds: 1 ms to 4 s, each order of magnitude as likely.
+    LongTail,
+}
+
+impl Latency {
+    /// One way.
+    fn draw_ns(self, rng: &mut Rng) -> u64 {
+        match self {
+            Latency::Instant => 0,
+            Latency::Even => rng.between(1_000_000, 15_000_000),
+            Latency::LongTail => rng.magnitude(500_000, 2 * SECOND),
+        }
+    }
 }
 
 /// What may go wrong in one run.
@@ -35,6 +80,8 @@ pub struct FaultRates {
 pub struct Faults {
     /// How often.
     pub rates: FaultRates,
+    /// How long requests take.
+    pub latency: Latency,
     /// From this virtual time on the store is healthy. What was delayed before still lands.
     pub until_ns: u64,
     /// A delayed write lands at most so long after it was sent.
@@ -44,11 +91,12 @@ pub struct Faults {
 impl Faults {
     /// A healthy store.
     pub fn none() -> Faults {
-        Faults { rates: FaultRates::default(), until_ns: 0, latest_landing_ns: 0 }
+        Faults { rates: FaultRates::default(), latency: Latency::Even, until_ns: 0, latest_landing_ns: 0 }
     }
 
     /// The faults of one run: each kind in half of the runs, at its own rate.
     pub fn draw(rng: &mut Rng) -> Faults {
+        let rare = rng.chance(250);
         let mut rate = |top: u64| if rng.chance(500) { rng.magnitude(5, top) } else { 0 };
         let rates = FaultRates {
             refused: rate(200),
@@ -58,10 +106,18 @@ impl Faults {
             delayed: rate(200),
             read_error: rate(150),
             body_cut: rate(60),
+            flipped: if rare { rate(40) } else { 0 },
+            duplicated: rate(100),
             slow: rate(100),
             silent: rate(20),
         };
-        Faults { rates, until_ns: rng.magnitude(2 * SECOND, 20 * MINUTE), latest_landing_ns: 15 * MINUTE }
+        let latency = *rng.pick(&[Latency::Instant, Latency::Even, Latency::Even, Latency::LongTail]);
+        Faults {
+            rates,
+            latency,
+            until_ns: rng.magnitude(2 * SECOND, 20 * MINUTE),
+            latest_landing_ns: 15 * MINUTE,
+        }
     }
 }
 
@@ -82,18 +138,29 @@ pub(super) enum ReadFate {
     Done,
     Failed,
     BodyCut,
+    /// The bit of that number, of the whole body, is turned over.
+    Flipped(u64),
 }
 
 impl Faults {
+    /// When a request that took effect arrives once more.
+    pub(super) fn again_ns(&self, rng: &mut Rng, now_ns: u64) -> Option<u64> {
+        let rates = self.rates_at(now_ns)?;
+        rng.chance(rates.duplicated).then(|| rng.magnitude(1_000_000, self.latest_landing_ns.max(1_000_001)))
+    }
+
     fn rates_at(&self, now_ns: u64) -> Option<&FaultRates> {
         (now_ns < self.until_ns).then_some(&self.rates)
     }
 
     /// Time until the request takes effect, and from there until its answer is back.
     pub(super) fn latency_ns(&self, rng: &mut Rng, now_ns: u64) -> (u64, u64) {
-        let there = rng.between(1_000_000, 15_000_000);
-        let back = rng.between(1_000_000, 15_000_000);
-        let Some(rates) = self.rates_at(now_ns) else { return (there, back) };
+        let rates = self.rates_at(now_ns);
+        // Seconds are no fault, but they are beyond the deadlines of some, who would never come to an end.
+        let latency =
+            if rates.is_none() && self.latency == Latency::LongTail { Latency::Even } else { self.latency };
+        let (there, back) = (latency.draw_ns(rng), latency.draw_ns(rng));
+        let Some(rates) = rates else { return (there, back) };
         let slow = if rng.chance(rates.slow) { rng.magnitude(SECOND / 10, 20 * SECOND) } else { 0 };
         let silent = if rng.chance(rates.silent) { rng.magnitude(SECOND, 10 * MINUTE) } else { 0 };
         if rng.chance(500) { (there + slow, back + silent) } else { (there, back + slow + silent) }
@@ -125,6 +192,9 @@ impl Faults {
         let Some(rates) = self.rates_at(now_ns) else { return ReadFate::Done };
         if rng.chance(rates.read_error) {
             return ReadFate::Failed;
+        }
+        if rng.chance(rates.flipped) {
+            return ReadFate::Flipped(rng.number());
         }
         if rng.chance(rates.body_cut) { ReadFate::BodyCut } else { ReadFate::Done }
     }

@@ -11,13 +11,14 @@ mod faults;
 pub use bucket::{Object, Objects};
 pub use bug::Bug;
 pub use client::SimStore;
-pub use faults::{FaultRates, Faults};
+pub use faults::{FaultRates, Faults, Latency};
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use isledb_core::error::Result;
 use isledb_core::host::{PutCondition, Version};
+use isledb_core::maybe::{MaybeSend, MaybeSync};
 use xxhash_rust::xxh64::xxh64;
 
 use crate::executor::{Handle, ProcessId, SECOND};
@@ -25,7 +26,7 @@ use crate::host::START_UNIX_NS;
 use crate::rng::Rng;
 
 /// Sees every change of the bucket at the moment when it takes effect. Must not call the bucket.
-pub trait Watch: Send + Sync {
+pub trait Watch: MaybeSend + MaybeSync {
     /// An object was written; `objects` is the bucket with it.
     fn written(&self, objects: &Objects, key: &str);
 
@@ -69,6 +70,11 @@ impl Bucket {
     /// From this virtual time on nothing goes wrong.
     pub fn healthy_from_ns(&self) -> u64 {
         self.faults.until_ns
+    }
+
+    /// True where a body may come with a bit turned over.
+    pub fn turns_bits(&self) -> bool {
+        self.faults.rates.flipped > 0
     }
 
     /// Looks at the objects as they are now, without a request.

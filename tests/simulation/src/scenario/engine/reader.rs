@@ -6,7 +6,7 @@ use bytes::Bytes;
 use isledb_core::error::Error;
 use isledb_core::read::{Entry, Reader, ReaderOptions, ScanOptions, View};
 
-use super::{key, may_come_again, now_ms, open};
+use super::{Plot, Workload, bank, key, may_come_again, now_ms, open};
 use crate::executor::SECOND;
 use crate::oracle::{Check, Committed};
 use crate::rng::Rng;
@@ -16,8 +16,8 @@ use crate::scenario::Actor;
 type Gone = BTreeMap<Bytes, u64>;
 
 /// True: it wants another life.
-pub(super) async fn live(actor: Actor, keys: u64, rest_ns: u64) -> bool {
-    let Some(db) = open(&actor) else { return false };
+pub(super) async fn live(actor: Actor, plot: Plot) -> bool {
+    let Some(db) = open(&actor, &plot) else { return false };
     let mut rng = actor.rng("reads");
     let reader = loop {
         let options = ReaderOptions {
@@ -26,20 +26,24 @@ pub(super) async fn live(actor: Actor, keys: u64, rest_ns: u64) -> bool {
         };
         match db.reader(options).await {
             Ok(reader) => break reader,
-            Err(error) if may_come_again(&error) => actor.sleep(SECOND).await,
+            Err(error) if may_come_again(&actor, &error) => actor.sleep(SECOND).await,
             Err(error) => {
                 failed(&actor, "open a reader", &error);
                 return false;
             }
         }
     };
-    let (mut rounds, mut gone) = (0, Gone::new());
-    while actor.world.is_changing() && rounds < 80 {
+    let (mut rounds, mut gone, mut pinned) = (0, Gone::new(), None);
+    while actor.world.is_changing() && rounds < plot.size.min(30) {
         rounds += 1;
-        actor.sleep(rng.magnitude(1_000_000, rest_ns)).await;
-        match round(&actor, &reader, &mut rng, keys, &mut gone).await {
+        actor.sleep(rng.magnitude(1_000_000, plot.rest_ns)).await;
+        let outcome = match round(&actor, &reader, &mut rng, &plot, &mut gone).await {
+            Ok(()) => again(&actor, &reader, &mut rng, &plot, &mut pinned).await,
+            failed => failed,
+        };
+        match outcome {
             Ok(()) | Err(Error::ViewExpired { .. }) => {}
-            Err(error) if may_come_again(&error) => {}
+            Err(error) if may_come_again(&actor, &error) => {}
             Err(error) => {
                 failed(&actor, "read", &error);
                 return false;
@@ -65,7 +69,7 @@ async fn round(
     actor: &Actor,
     reader: &Reader,
     rng: &mut Rng,
-    keys: u64,
+    plot: &Plot,
     gone: &mut Gone,
 ) -> Result<(), Error> {
     let oracle = &actor.world.oracle;
@@ -87,14 +91,38 @@ async fn round(
         return Ok(());
     }
     oracle.engine_state(&actor.name, manifest.current.next_seq, manifest.state());
-    let asked: Vec<Bytes> = (0..rng.between(1, 4)).map(|_| key(rng, keys)).collect();
-    check_view(actor, &view, &asked, gone).await?;
-    let key = key(rng, keys);
+    let asked: Vec<Bytes> = (0..rng.between(1, 4)).map(|_| key(rng, plot)).collect();
+    check_view(actor, &view, &asked, gone, plot).await?;
+    let key = key(rng, plot);
     check_latest(actor, reader, &key).await
 }
 
+/// A view that is kept shows the same as long as its age allows, whatever was committed and collected since.
+async fn again(
+    actor: &Actor,
+    reader: &Reader,
+    rng: &mut Rng,
+    plot: &Plot,
+    pinned: &mut Option<View>,
+) -> Result<(), Error> {
+    let view = pinned.get_or_insert_with(|| reader.view()).clone();
+    let asked: Vec<Bytes> = (0..rng.between(1, 4)).map(|_| key(rng, plot)).collect();
+    let checked =
+        if view.exists() { check_view(actor, &view, &asked, &mut Gone::new(), plot).await } else { Ok(()) };
+    if matches!(checked, Err(Error::ViewExpired { .. })) || rng.chance(150) {
+        *pinned = None;
+    }
+    checked
+}
+
 /// `get` and `scan` of one view show the same, and what the model says.
-async fn check_view(actor: &Actor, view: &View, asked: &[Bytes], gone: &mut Gone) -> Result<(), Error> {
+async fn check_view(
+    actor: &Actor,
+    view: &View,
+    asked: &[Bytes],
+    gone: &mut Gone,
+    plot: &Plot,
+) -> Result<(), Error> {
     let next_seq = view.manifest().current.next_seq;
     let before_ms = now_ms(actor);
     let mut scan = view.scan(&ScanOptions::default());
@@ -105,6 +133,9 @@ async fn check_view(actor: &Actor, view: &View, asked: &[Bytes], gone: &mut Gone
             wrong(actor, format!("a scan came to {:?} again", entry.key));
         }
         scanned.insert(entry.key.clone(), entry);
+    }
+    if plot.workload == Workload::Bank && !bank::is_balanced(&scanned, plot) {
+        wrong(actor, format!("the sum differs: {scanned:?}"));
     }
     let mut got = Vec::new();
     for key in asked {

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use isledb_core::error::Error;
 use isledb_core::tail::{Change, ChangeOp, Cursor, TailOptions, TailStart, Tailer};
 
-use super::{may_come_again, now_ms, open};
+use super::{Plot, may_come_again, now_ms, open};
 use crate::executor::{MINUTE, SECOND};
 use crate::oracle::{Check, Committed, Written};
 use crate::rng::Rng;
@@ -30,10 +30,10 @@ struct Copy {
 }
 
 /// True: it wants another life.
-pub(super) async fn live(actor: Actor, saved: Arc<Mutex<Option<Saved>>>, rest_ns: u64) -> bool {
-    let mut rng = actor.rng("tails");
+pub(super) async fn live(actor: Actor, saved: Arc<Mutex<Option<Saved>>>, plot: Plot) -> bool {
+    let (mut rng, rest_ns) = (actor.rng("tails"), plot.rest_ns);
     let load = || saved.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let Some((mut tailer, mut copy)) = follow(&actor, &mut rng, load()).await else { return false };
+    let Some((mut tailer, mut copy)) = follow(&actor, &plot, &mut rng, load()).await else { return false };
     let (mut idle, mut rest_longest_ns) = (0, rest_ns);
     // Two looks at the end of the feed after the last writer is gone.
     while idle < 2 {
@@ -54,9 +54,9 @@ pub(super) async fn live(actor: Actor, saved: Arc<Mutex<Option<Saved>>>, rest_ns
                 actor.sleep(rng.magnitude(rest_longest_ns / 100, rest_longest_ns)).await;
                 rest_longest_ns = (rest_longest_ns * 2).min(20 * MINUTE);
             }
-            Some(Err(error)) if may_come_again(&error) => actor.sleep(SECOND).await,
+            Some(Err(error)) if may_come_again(&actor, &error) => actor.sleep(SECOND).await,
             Some(Err(error)) if has_expired(&actor, &tailer.cursor(), &error) => {
-                match follow(&actor, &mut rng, None).await {
+                match follow(&actor, &plot, &mut rng, None).await {
                     Some(again) => (tailer, copy) = again,
                     None => return false,
                 }
@@ -73,7 +73,7 @@ pub(super) async fn live(actor: Actor, saved: Arc<Mutex<Option<Saved>>>, rest_ns
         // Now and then the connection is made anew from where it stands.
         if rng.chance(20) {
             let here = Saved { cursor: tailer.cursor(), copy: copy.clone() };
-            match follow(&actor, &mut rng, Some(here)).await {
+            match follow(&actor, &plot, &mut rng, Some(here)).await {
                 Some(again) => (tailer, copy) = again,
                 None => return false,
             }
@@ -90,8 +90,13 @@ pub(super) async fn live(actor: Actor, saved: Arc<Mutex<Option<Saved>>>, rest_ns
 }
 
 /// Opens a tailer where it left off, or where the seed says.
-async fn follow(actor: &Actor, rng: &mut Rng, mut saved: Option<Saved>) -> Option<(Tailer, Copy)> {
-    let db = open(actor)?;
+async fn follow(
+    actor: &Actor,
+    plot: &Plot,
+    rng: &mut Rng,
+    mut saved: Option<Saved>,
+) -> Option<(Tailer, Copy)> {
+    let db = open(actor, plot)?;
     let fresh = match rng.below(3) {
         0 => TailStart::Now,
         1 => TailStart::Bootstrap,
@@ -116,7 +121,7 @@ async fn follow(actor: &Actor, rng: &mut Rng, mut saved: Option<Saved>) -> Optio
                 };
                 return Some((tailer, copy));
             }
-            Err(error) if may_come_again(&error) => actor.sleep(SECOND).await,
+            Err(error) if may_come_again(actor, &error) => actor.sleep(SECOND).await,
             Err(error) if saved.as_ref().is_some_and(|saved| has_expired(actor, &saved.cursor, &error)) => {
                 (saved, start) = (None, fresh.clone());
             }

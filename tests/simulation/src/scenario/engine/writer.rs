@@ -8,7 +8,8 @@ use bytes::Bytes;
 use isledb_core::error::{Error, Result};
 use isledb_core::write::{WriteBatch, Writer, WriterOptions};
 
-use super::{key, may_come_again, open};
+use super::bank::Balances;
+use super::{Plot, Workload, key, may_come_again, open, table};
 use crate::executor::SECOND;
 use crate::oracle::{Check, Written};
 use crate::rng::Rng;
@@ -19,45 +20,52 @@ struct Life {
     owner: String,
     writer: Writer,
     first: u64,
-    keys: u64,
+    plot: Plot,
+    balances: Balances,
     rng: Rng,
 }
 
 /// True: it wants another life.
-pub(super) async fn live(actor: Actor, rounds: Arc<AtomicU64>, keys: u64, rest_ns: u64) -> bool {
+pub(super) async fn live(actor: Actor, rounds: Arc<AtomicU64>, plot: Plot) -> bool {
     let mut rng = actor.rng("writes");
-    let Some((owner, writer)) = claim(&actor, &mut rng).await else { return false };
+    let Some((owner, writer, balances)) = claim(&actor, &plot, &mut rng).await else { return false };
     let first = writer.last_sequence() + 1;
     if rng.chance(600) {
         let (background, observer) = (writer.clone(), actor.clone());
         actor.spawn("run", async move {
             match background.run().await {
-                Err(error) if !ends_the_writer(&error) => observer.unexpected("run", &error),
+                Err(error) if !ends_the_writer(&error) && !observer.is_damage(&error) => {
+                    observer.unexpected("run", &error)
+                }
                 _ => {}
             }
         });
     }
-    let mut life = Life { actor, owner, writer, first, keys, rng };
+    let mut life = Life { actor, owner, writer, first, plot, balances, rng };
     while rounds.load(Ordering::Relaxed) > 0 {
         rounds.fetch_sub(1, Ordering::Relaxed);
         let ended = match life.round().await {
             Ok(()) => false,
-            Err(error) if may_come_again(&error) || matches!(error, Error::Backpressure { .. }) => false,
+            Err(error)
+                if may_come_again(&life.actor, &error) || matches!(error, Error::Backpressure { .. }) =>
+            {
+                false
+            }
             Err(error) => !life.ended_by(&error),
         };
         life.check_committed();
         if ended {
             return life.rng.chance(700);
         }
-        let rest = life.rng.magnitude(1_000_000, rest_ns);
+        let rest = life.rng.magnitude(1_000_000, life.plot.rest_ns);
         life.actor.sleep(rest).await;
     }
     life.close().await
 }
 
 /// Opens the writer, again and again while the store does not serve. Every try has an owner name of its own.
-async fn claim(actor: &Actor, rng: &mut Rng) -> Option<(String, Writer)> {
-    let db = open(actor)?;
+async fn claim(actor: &Actor, plot: &Plot, rng: &mut Rng) -> Option<(String, Writer, Balances)> {
+    let db = open(actor, plot)?;
     for attempt in 1.. {
         let owner = format!("{}-{attempt}", actor.name);
         let options = WriterOptions {
@@ -66,17 +74,35 @@ async fn claim(actor: &Actor, rng: &mut Rng) -> Option<(String, Writer)> {
             flush_interval: Duration::from_millis(rng.below(5_000)),
             max_pending_memtables: rng.between(1, 4) as u32,
             blob_threshold: rng.magnitude(200, 4000),
+            table: table(rng),
             upload_concurrency: rng.between(1, 3) as u32,
             put_deadline: Duration::from_millis(rng.magnitude(1, 60_000)),
             flush_deadline: Duration::from_millis(rng.magnitude(500, 60_000)),
             ..WriterOptions::default()
         };
-        let faulty = actor.world.handle.now_ns() < actor.world.bucket.healthy_from_ns();
+        let asked_at = actor.world.oracle.look(|history| history.next_seq());
+        let began_ns = actor.world.handle.now_ns();
+        let faulty = began_ns < actor.world.bucket.healthy_from_ns();
         match actor.within(rng.magnitude(SECOND, 1_000_000 * SECOND), db.writer(options)).await {
-            Some(Ok(writer)) => return Some((owner, writer)),
-            Some(Err(error)) if may_come_again(&error) => {}
+            Some(Ok(writer)) => {
+                actor.world.oracle.claimed(&owner, asked_at);
+                if plot.workload != Workload::Bank {
+                    return Some((owner, writer, Balances::default()));
+                }
+                loop {
+                    match Balances::load(&db, plot).await {
+                        Ok(balances) => return Some((owner, writer, balances)),
+                        Err(error) if may_come_again(actor, &error) => actor.sleep(SECOND).await,
+                        Err(error) => {
+                            actor.unexpected("load the balances", &error);
+                            return None;
+                        }
+                    }
+                }
+            }
+            Some(Err(error)) if may_come_again(actor, &error) => {}
             // A store that refuses three puts in a row for no reason is taken for one that cannot do better.
-            Some(Err(Error::Unsupported { .. })) if faulty => {}
+            Some(Err(Error::Unsupported { .. })) if faulty || actor.slept_through_a_probe(began_ns) => {}
             Some(Err(error)) => {
                 actor.unexpected("open the writer", &error);
                 return None;
@@ -135,8 +161,16 @@ impl Life {
 
     async fn write(&mut self) -> Result<()> {
         let before = self.writer.last_sequence();
-        let count = if self.rng.chance(150) { self.rng.between(0, 5) } else { 1 };
-        let writes: Vec<Written> = (0..count).map(|_| self.draw()).collect();
+        let mut accounts = Balances::default();
+        let writes: Vec<Written> = if self.plot.workload == Workload::Bank {
+            let (writes, after) = self.balances.transfer(&mut self.rng, &self.plot);
+            accounts = after;
+            writes
+        } else {
+            let count = if self.rng.chance(150) { self.rng.between(0, 5) } else { 1 };
+            (0..count).map(|_| self.draw()).collect()
+        };
+        let count = writes.len() as u64;
         let ttl = |written: &Written| written.expires_at_ms.map(Duration::from_millis);
         let writer = self.writer.clone();
         let now_ms = super::now_ms(&self.actor);
@@ -162,6 +196,8 @@ impl Life {
             let detail = format!("{}: {count} writes after {before} ended at {last}", self.owner);
             self.actor.world.oracle.fail(Check::SequenceGoesBackwards, detail);
         }
+        self.balances = accounts;
+        self.actor.world.oracle.accepted_batch(&self.owner, before + 1, last);
         for (at, mut one) in writes.into_iter().enumerate() {
             one.expires_at_ms = one.expires_at_ms.map(|ttl| now_ms + ttl);
             self.actor.world.oracle.accepted(&self.owner, before + 1 + at as u64, one);
@@ -171,9 +207,14 @@ impl Life {
 
     /// A write; `expires_at_ms` is its time to live here.
     fn draw(&mut self) -> Written {
-        let key = key(&mut self.rng, self.keys);
+        let key = match self.plot.workload {
+            Workload::Log => Bytes::copy_from_slice(
+                &(self.plot.last_lsn.fetch_add(1, Ordering::Relaxed) + 1).to_be_bytes(),
+            ),
+            Workload::Map | Workload::Bank => key(&mut self.rng, &self.plot),
+        };
         let ttl = if self.rng.chance(100) { Some(self.rng.magnitude(1, 3_600_000)) } else { None };
-        let value = if self.rng.chance(200) {
+        let value = if self.plot.workload == Workload::Map && self.rng.chance(200) {
             None
         } else {
             let mut value = format!("{}:{}", self.owner, self.rng.number()).into_bytes();
@@ -197,6 +238,9 @@ impl Life {
 
     /// The writer's end: what is not committed by now never will be. False: the error does not end a writer.
     fn ended_by(&self, error: &Error) -> bool {
+        if self.actor.is_damage(error) {
+            return false;
+        }
         if !ends_the_writer(error) || !is_explained(&self.actor, error) {
             self.actor.unexpected("write", error);
             return true;
@@ -216,7 +260,7 @@ impl Life {
                     self.acknowledged(self.writer.last_sequence());
                     return false;
                 }
-                Err(error) if may_come_again(&error) => self.actor.sleep(SECOND).await,
+                Err(error) if may_come_again(&self.actor, &error) => self.actor.sleep(SECOND).await,
                 Err(error) => {
                     self.ended_by(&error);
                     return false;
