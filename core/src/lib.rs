@@ -7,6 +7,7 @@
 
 #![deny(unsafe_code)]
 
+mod concurrent;
 pub mod db;
 pub mod error;
 pub mod format;
@@ -21,6 +22,7 @@ pub mod mutation;
 mod mutation;
 pub mod read;
 pub mod signature;
+mod sort;
 pub mod tail;
 pub mod ticket;
 pub mod verify;

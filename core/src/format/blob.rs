@@ -3,9 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
+use super::json::{self, Decode, Encode, Reader, Writer, Wrong};
 use crate::error::{Error, Result};
 
 /// The name of a blob: the SHA-256 of its content, so that equal values are stored once and a fetched one can be verified.
@@ -65,16 +65,15 @@ fn parse(text: &[u8]) -> Option<BlobId> {
     BlobId::from_bytes(bytes)
 }
 
-impl Serialize for BlobId {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+impl Decode for BlobId {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, Wrong> {
+        json::parsed(reader)
     }
 }
 
-impl<'de> Deserialize<'de> for BlobId {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
+impl Encode for BlobId {
+    fn encode(&self, out: &mut Writer) {
+        out.string(&self.to_string());
     }
 }
 

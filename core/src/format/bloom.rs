@@ -4,9 +4,8 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
 
-use super::manifest::json;
+use super::json;
 use crate::error::{Error, Result};
 
 const TRAILER_MAGIC: &[u8; 8] = b"ISLEBLM1";
@@ -33,14 +32,13 @@ pub struct BloomContainer {
     probes: u64,
 }
 
-#[derive(Deserialize, Default)]
-#[serde(default)]
+#[derive(Default)]
 struct Document {
-    #[serde(rename = "FilterSet", alias = "filterset")]
     filter_set: String,
-    #[serde(rename = "SetLocs", alias = "setlocs")]
     set_locs: u64,
 }
+
+json::object!(Document { filter_set: "FilterSet", set_locs: "SetLocs" });
 
 /// Probes a key for this many bits a key: what `K` of the table's metadata says.
 pub fn probes(bits_per_key: u32) -> u64 {

@@ -3,8 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
+use super::json::{self, Decode, Encode, Reader, Writer, Wrong};
 use crate::error::{Error, Result};
 
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -101,16 +100,15 @@ fn parse(text: &str) -> Option<Ksuid> {
     Some(Ksuid(bytes))
 }
 
-impl Serialize for Ksuid {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+impl Decode for Ksuid {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, Wrong> {
+        json::parsed(reader)
     }
 }
 
-impl<'de> Deserialize<'de> for Ksuid {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
+impl Encode for Ksuid {
+    fn encode(&self, out: &mut Writer) {
+        out.string(&self.to_string());
     }
 }
 

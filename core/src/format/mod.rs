@@ -8,6 +8,7 @@ pub mod blob;
 pub mod blob_list;
 pub mod bloom;
 pub mod gc;
+pub(crate) mod json;
 pub mod ksuid;
 pub mod layout;
 pub mod manifest;

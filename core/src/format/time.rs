@@ -3,8 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
+use super::json::{self, Decode, Encode, Reader, Writer, Wrong};
 use crate::error::{Error, Result};
 
 const SECONDS_A_DAY: i64 = 86_400;
@@ -168,16 +167,19 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
     (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 
-impl Serialize for Timestamp {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+impl Decode for Timestamp {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, Wrong> {
+        json::parsed(reader)
     }
 }
 
-impl<'de> Deserialize<'de> for Timestamp {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
+impl Encode for Timestamp {
+    fn encode(&self, out: &mut Writer) {
+        out.string(&self.to_string());
+    }
+
+    fn is_empty(&self) -> bool {
+        *self == Timestamp::ZERO
     }
 }
 

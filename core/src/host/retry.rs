@@ -13,6 +13,7 @@ use super::store::{
     Body, GetOptions, GetResult, ListPage, MultipartUpload, ObjectMeta, ObjectStore, PutCondition, Version,
 };
 use super::{Backoff, Host, Moment, Observer};
+use crate::concurrent::try_all;
 use crate::error::{Error, Result, within};
 use crate::maybe::BoxStream;
 
@@ -125,7 +126,8 @@ impl Requests {
     /// Reads several ranges of one object at once, answered in the order asked; each is repeated for itself. One request
     /// a range and attempt.
     pub async fn get_ranges(&self, key: &str, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
-        futures::future::try_join_all(ranges.iter().map(|range| self.get_range(key, range.clone()))).await
+        let reads = ranges.iter().map(|range| self.get_range(key, range.clone())).collect();
+        try_all(usize::MAX, reads).await
     }
 
     /// Begins to read an object, or a range of it. The answer is repeated like that of any read; the body, which comes in

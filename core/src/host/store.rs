@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use futures::{StreamExt, stream};
 
+use crate::concurrent::try_all;
 use crate::error::{Error, Result};
 use crate::maybe::{BoxFuture, BoxStream, MaybeSend, MaybeSync};
 
@@ -174,12 +175,12 @@ pub trait ObjectStore: MaybeSend + MaybeSync + 'static {
     /// immutable objects, so nobody relies on their being of one version.
     fn get_ranges<'a>(&'a self, key: &'a str, ranges: &'a [Range<u64>]) -> BoxFuture<'a, Result<Vec<Bytes>>> {
         Box::pin(async move {
-            futures::future::try_join_all(ranges.iter().map(|range| async move {
-                let got =
-                    self.get(key, GetOptions { range: Some(range.clone()), if_none_match: None }).await?;
-                got.body.collect(key, range.end - range.start).await
-            }))
-            .await
+            let read = async |range: &Range<u64>| {
+                let options = GetOptions { range: Some(range.clone()), if_none_match: None };
+                self.get(key, options).await?.body.collect(key, range.end - range.start).await
+            };
+            let reads = ranges.iter().map(read).collect();
+            try_all(usize::MAX, reads).await
         })
     }
 

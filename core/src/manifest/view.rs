@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::future::try_join;
-use futures::stream::{self, StreamExt, TryStreamExt};
 
 use super::replay::Replay;
 use super::state::State;
 use super::storage::{CurrentRead, ManifestStorage};
+use crate::concurrent::try_all;
 use crate::error::{Error, Result};
 use crate::format::manifest::{Current, LogEntry, Snapshot};
 use crate::host::{Host, Moment, Version};
@@ -243,21 +243,30 @@ async fn read_entries(storage: &dyn ManifestStorage, current: &Current, from: u6
             found,
         ));
     }
-    stream::iter(from..current.next_seq)
-        .map(|slot| async move {
-            let bytes: Bytes = match current.inline(slot) {
-                Some(bytes) => bytes.clone(),
-                None => storage.read_log(slot).await?,
-            };
-            LogEntry::decode(&layout.log(slot), slot, &bytes)
-        })
-        .buffered(LOG_READS_IN_FLIGHT)
-        .try_collect()
-        .await
+    let (mut entries, mut slots) = (Vec::new(), from..current.next_seq);
+    while !slots.is_empty() {
+        let mut reads = Vec::new();
+        for slot in slots.by_ref().take(LOG_READS_IN_A_LOT) {
+            reads.push(read_entry(storage, current, slot));
+        }
+        entries.extend(try_all(LOG_READS_IN_FLIGHT, reads).await?);
+    }
+    Ok(entries)
+}
+
+async fn read_entry(storage: &dyn ManifestStorage, current: &Current, slot: u64) -> Result<LogEntry> {
+    let bytes: Bytes = match current.inline(slot) {
+        Some(bytes) => bytes.clone(),
+        None => storage.read_log(slot).await?,
+    };
+    LogEntry::decode(&storage.layout().log(slot), slot, &bytes)
 }
 
 /// Log entries fetched at once. The window of our own databases is inline; this is for those of the original.
 const LOG_READS_IN_FLIGHT: usize = 64;
+
+/// So many are made ready before the first of them is sent.
+const LOG_READS_IN_A_LOT: usize = 1024;
 
 /// More entries than this in one window are not replayed: the original never writes a snapshot, so its windows are long, but a
 /// million flushes is beyond what a reader can fetch one by one.

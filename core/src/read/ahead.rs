@@ -2,9 +2,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use futures::future::try_join_all;
-
 use super::cache::Cached;
 use super::direction::Direction;
 use super::fetch::{Loader, Want};
@@ -17,8 +14,10 @@ use super::table::beside_index;
 use super::tables::TableRef;
 use super::view::View;
 use super::walk::{Loaded, Walk};
+use crate::concurrent::try_all;
 use crate::error::Result;
 use crate::format::sst::{FullFilter, PartitionAt, Table};
+use bytes::Bytes;
 
 /// What all sources of one [`Reader::prefetch`] fetch at once, in stored bytes, and at least one block each.
 const PREFETCH_AT_ONCE: u64 = 32 * 1024 * 1024;
@@ -162,7 +161,7 @@ async fn prefetch(
         for i in now {
             steps.push(step(i, sources[i].walk.clone().step(loader.clone(), share)));
         }
-        for (i, loaded) in try_join_all(steps).await? {
+        for (i, loaded) in try_all(usize::MAX, steps).await? {
             done.blocks += loaded.blocks.len() as u64;
             done.bytes += loaded.bytes;
             sources[i].reached = last_key(&loaded, direction)?;

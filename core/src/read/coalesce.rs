@@ -1,5 +1,6 @@
 //! Which requests to make for a set of byte ranges of one object.
 
+use crate::sort::sort_indexes;
 use std::ops::Range;
 
 /// Neighbours with a gap up to this many bytes are cheaper read as one than asked for apart: a request costs about 25 ms
@@ -22,7 +23,8 @@ pub(crate) struct Request {
 /// and none is longer than [`MAX_REQUEST`].
 pub(crate) fn coalesce(wanted: &[Range<u64>]) -> Vec<Request> {
     let mut order: Vec<usize> = (0..wanted.len()).collect();
-    order.sort_by_key(|i| (wanted[*i].start, wanted[*i].end));
+    let bounds = |i: usize| (wanted[i].start, wanted[i].end);
+    sort_indexes(&mut order, &|a, b| bounds(a).cmp(&bounds(b)));
     let mut requests: Vec<Request> = Vec::new();
     for i in order {
         let next = &wanted[i];

@@ -4,11 +4,11 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures::future::try_join_all;
 
 use super::cache::{BlockCache, Cached, ObjectName, Part, PartKey};
 use super::coalesce::coalesce;
 use super::flight::{Flights, Joined};
+use crate::concurrent::try_all;
 use crate::error::{Error, Result};
 use crate::format::sst::{Block, BlockHandle, ChunkDigests, MAX_BLOCK_BYTES, Table};
 use crate::host::{CachePart, Event, Host, Requests};
@@ -204,12 +204,16 @@ impl Loader {
         }
         let fresh =
             started.into_iter().flat_map(|(keys, flight)| keys.into_iter().map(move |k| (k, flight.clone())));
-        let waits = under_way.into_iter().chain(fresh).map(|(key, flight)| async move {
-            let batch = flight.await?;
-            let part = batch.iter().find(|(k, _)| *k == key).map(|(_, part)| part.clone());
-            Ok::<_, Error>((key, part))
-        });
-        let mut parts = try_join_all(waits).await?;
+        let waits: Vec<_> = under_way
+            .into_iter()
+            .chain(fresh)
+            .map(|(key, flight)| async move {
+                let batch = flight.await?;
+                let part = batch.iter().find(|(k, _)| *k == key).map(|(_, part)| part.clone());
+                Ok::<_, Error>((key, part))
+            })
+            .collect();
+        let mut parts = try_all(usize::MAX, waits).await?;
         let in_order = keys.iter().filter_map(|key| {
             let (_, part) = parts.iter_mut().find(|(k, part)| k == key && part.is_some())?;
             part.take()

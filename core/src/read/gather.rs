@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use futures::future::try_join_all;
-
 use super::cache::{Cached, ObjectName};
 use super::coalesce::coalesce;
 use super::fetch::{Loader, Want};
 use super::tables::TableRef;
+use crate::concurrent::try_all;
 use crate::error::Result;
 use crate::format::sst::Table;
 
@@ -47,7 +46,7 @@ impl Loader {
             for group in round {
                 loads.push(bring(self, asks, group));
             }
-            for (group, parts) in try_join_all(loads).await? {
+            for (group, parts) in try_all(MAX_REQUESTS_AT_ONCE, loads).await? {
                 for (i, part) in group.into_iter().zip(parts) {
                     take(i, part)?;
                 }
@@ -69,7 +68,7 @@ impl Loader {
             for table in round {
                 loads.push(self.table(table));
             }
-            opened.extend(try_join_all(loads).await?);
+            opened.extend(try_all(MAX_REQUESTS_AT_ONCE, loads).await?);
         }
         Ok(opened)
     }

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use futures::future::try_join_all;
-
 use super::cache::{Cached, Part};
 use super::fetch::{Loader, Want};
 use super::table::{Located, Place, Wanted, locate_cached};
 use super::tables::{TableRef, Tables};
 use super::version::Version;
+use crate::concurrent::try_all;
 use crate::error::{Error, Result};
 use crate::format::sst::Block;
+use crate::sort::sorted;
 
 /// No more blocks than this are fetched at once for one key. A browser has six connections.
 pub(super) const MAX_AT_ONCE: usize = 6;
@@ -94,9 +94,10 @@ async fn newest_fetched<'a>(
         }
     }
     if !unknown.is_empty() {
-        let located = try_join_all(unknown.iter().map(|table| loader.locate(table, wanted))).await?;
+        let finds = unknown.iter().map(|table| loader.locate(table, wanted)).collect();
+        let located = try_all(usize::MAX, finds).await?;
         places.extend(unknown.into_iter().zip(located).filter_map(|(table, place)| Some((table, place?))));
-        places.sort_by_key(|(table, _)| (std::cmp::Reverse(table.seq_hi()), table.rank));
+        places = sorted(places, &|(a, _), (b, _)| b.seq_hi().cmp(&a.seq_hi()).then(a.rank.cmp(&b.rank)));
     }
 
     let mut best: Option<Version<'a>> = None;
@@ -119,8 +120,8 @@ async fn newest_fetched<'a>(
         match now {
             [(table, place)] => consider(&mut best, find(loader, table, place, wanted.key).await?),
             _ => {
-                let finds = now.iter().map(|(table, place)| find(loader, table, place, wanted.key));
-                try_join_all(finds).await?.into_iter().for_each(|found| consider(&mut best, found));
+                let finds = now.iter().map(|(table, place)| find(loader, table, place, wanted.key)).collect();
+                try_all(MAX_AT_ONCE, finds).await?.into_iter().for_each(|found| consider(&mut best, found));
             }
         }
         rest = later;

@@ -1,7 +1,6 @@
 //! Many keys at once.
 
 use bytes::Bytes;
-use futures::{StreamExt, TryStreamExt, stream};
 use hashbrown::HashMap;
 
 use super::blob;
@@ -10,9 +9,11 @@ use super::probe::{MAX_KEYS_AT_ONCE, newest_of_many};
 use super::reader::{Found, MAX_NEW_VIEWS, Reader, now_ms};
 use super::version::{Entry, Meaning};
 use super::view::View;
+use crate::concurrent::try_all;
 use crate::error::{Error, Result};
 use crate::format::blob::BlobId;
 use crate::host::Begun;
+use crate::sort::sort_indexes;
 
 /// So many blobs of one call are fetched at once.
 const MAX_BLOBS_AT_ONCE: usize = 32;
@@ -60,7 +61,7 @@ impl Reader {
             return Err(Error::invalid("an empty key: keys have 1 to 65527 bytes"));
         }
         let mut order: Vec<usize> = (0..keys.len()).collect();
-        order.sort_by_key(|i| &keys[*i]);
+        sort_indexes(&mut order, &|a, b| keys[a].cmp(&keys[b]));
         let same: Vec<&[usize]> = order.chunk_by(|a, b| keys[*a] == keys[*b]).collect();
         let mut all: Vec<Option<Found>> = vec![None; keys.len()];
         for lot in same.chunks(MAX_KEYS_AT_ONCE) {
@@ -96,15 +97,13 @@ impl Reader {
         for (id, wanted) in &blobs {
             loads.push(self.blob_for(id, wanted));
         }
-        let mut loads = stream::iter(loads).buffer_unordered(MAX_BLOBS_AT_ONCE);
-        while let Some((value, wanted)) = loads.try_next().await? {
+        for (value, wanted) in try_all(MAX_BLOBS_AT_ONCE, loads).await? {
             for i in wanted {
                 if let Some(entry) = &mut found[*i] {
                     entry.value = value.clone();
                 }
             }
         }
-        drop(loads);
         Ok(found)
     }
 

@@ -7,6 +7,7 @@ use std::cmp::Ordering;
 
 use super::direction::Direction;
 use crate::error::{Error, Result};
+use crate::sort::sort_indexes;
 
 /// Where a source stands after a move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,7 +113,7 @@ impl<S: Sorted> Merge<S> {
 
     /// The sources that wait to be loaded. Each must be loaded and reported through [`Merge::loaded`].
     pub(crate) fn blocked_mut(&mut self) -> Vec<(usize, &mut S)> {
-        self.blocked.sort_unstable();
+        sort_indexes(&mut self.blocked, &|a, b| a.cmp(&b));
         let mut blocked = self.blocked.iter().copied().peekable();
         self.sources.iter_mut().enumerate().filter(|(i, _)| blocked.next_if_eq(i).is_some()).collect()
     }

@@ -12,6 +12,7 @@ use super::tables::{TableRef, Tables};
 use super::version::Version;
 use crate::error::Result;
 use crate::format::sst::{BlockHandle, Filter, FullFilter, IndexPartition, PartitionAt, Table, filter_hash};
+use crate::sort::sort_indexes;
 
 /// So many keys are looked for at once: it bounds what is known of them.
 pub(crate) const MAX_KEYS_AT_ONCE: usize = 1024;
@@ -71,7 +72,7 @@ pub(crate) async fn newest_of_many<'a>(
     }
     // Probes of one table side by side, in key order: so are the parts that they ask for.
     let mut by_table: Vec<usize> = (0..probes.len()).collect();
-    by_table.sort_by_key(|i| (probes[*i].table.rank, *i));
+    sort_indexes(&mut by_table, &|a, b| probes[a].table.rank.cmp(&probes[b].table.rank));
     let of_tables: Vec<&[usize]> =
         by_table.chunk_by(|a, b| probes[*a].table.rank == probes[*b].table.rank).collect();
     let refs: Vec<&Arc<TableRef>> = of_tables.iter().map(|of_table| probes[of_table[0]].table).collect();
@@ -88,7 +89,8 @@ pub(crate) async fn newest_of_many<'a>(
             return Ok(searches.into_iter().map(|search| search.best).collect());
         }
         let block_of = |i: usize| probes[i].block.map_or(0, |block| block.offset);
-        now.sort_by_key(|i| (probes[*i].table.rank, block_of(*i)));
+        let place_of = |i: usize| (probes[i].table.rank, block_of(i));
+        sort_indexes(&mut now, &|a, b| place_of(a).cmp(&place_of(b)));
         let mut asks = Vec::new();
         let mut asked_by: Vec<&[usize]> = Vec::new();
         for same in now

@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use futures::{StreamExt, TryStreamExt, stream};
 
 use super::blob_queue::BlobQueue;
 use super::cursor::{Cursor, MAX_READ_AHEAD};
@@ -16,6 +15,7 @@ use super::range::{KeyRange, successor};
 use super::reader::Reader;
 use super::scan_options::ScanOptions;
 use super::version::{Entry, Meaning, meaning};
+use crate::concurrent::try_all;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::blob::BlobId;
 use crate::host::{Begun, Event};
@@ -390,8 +390,7 @@ impl Scan {
         for (i, cursor) in self.merge.blocked_mut() {
             loads.push(load_source(loader, i, cursor));
         }
-        let loaded: Vec<_> = stream::iter(loads).buffer_unordered(LOADS_AT_ONCE).try_collect().await?;
-        for (i, at) in loaded {
+        for (i, at) in try_all(LOADS_AT_ONCE, loads).await? {
             self.merge.loaded(i, at);
         }
         Ok(())

@@ -4,7 +4,6 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures::stream::{self, StreamExt, TryStreamExt};
 
 use super::cache::Cached;
 use super::fetch::{Loader, Want};
@@ -12,11 +11,13 @@ use super::reader::now_ms;
 use super::table::{Wanted, beside_index};
 use super::tables::TableRef;
 use super::view::View;
+use crate::concurrent::try_all;
 use crate::error::{Error, Result};
 use crate::format::blob::BlobId;
 use crate::format::manifest::SstMeta;
 use crate::format::sst::{Block, BlockHandle, Filter, FullFilter, IndexPartition, Kind, PartitionAt, Table};
 use crate::format::value::Value;
+use crate::sort::sort_indexes;
 
 /// So many versions of a key are shown of one table; [`Source::more`] says that there are others, all of them older.
 pub const MAX_VERSIONS: usize = 64;
@@ -164,10 +165,11 @@ impl View {
         let looks: Vec<_> = tables
             .all()
             .zip(runs)
-            .map(|(table, run)| Look { loader: loader.clone(), table: table.clone(), run, key: key.clone() })
+            .map(|(table, run)| {
+                Look { loader: loader.clone(), table: table.clone(), run, key: key.clone() }.source()
+            })
             .collect();
-        let looks = stream::iter(looks).map(Look::source).buffered(TABLES_AT_ONCE);
-        let mut sources: Vec<Source> = looks.try_collect().await?;
+        let mut sources: Vec<Source> = try_all(TABLES_AT_ONCE, looks).await?;
         let winner = rank(&mut sources);
         let newest = winner.and_then(|i| sources.get(i)?.versions.first());
         let now = now_ms(&**self.reader.host());
@@ -191,7 +193,7 @@ fn rank(sources: &mut [Source]) -> Option<usize> {
         seq_hi => seq_hi,
     };
     let mut order: Vec<usize> = (0..sources.len()).filter(|i| sources[*i].skipped.is_none()).collect();
-    order.sort_by_key(|i| (Reverse(seq_hi(&sources[*i])), *i));
+    sort_indexes(&mut order, &|a, b| seq_hi(&sources[b]).cmp(&seq_hi(&sources[a])));
     let mut best: Option<(u64, usize)> = None;
     for i in order {
         if best.is_some_and(|(sequence, at)| (seq_hi(&sources[i]), Reverse(i)) < (sequence, Reverse(at))) {

@@ -12,6 +12,7 @@ use super::feed;
 use super::gathered::{Read, Source};
 use super::pass::{Kept, Pass};
 use super::tailer::Tailer;
+use crate::concurrent::try_all;
 use crate::error::{Error, Result};
 use crate::format::blob::BlobId;
 use crate::format::layout::Layout;
@@ -135,7 +136,8 @@ impl Tailer {
             // A tailer that is behind finds the next tables open when it comes to them; small ones are then read already.
             let behind = self.entries.iter().skip(1).filter_map(flush_of);
             let wanted = behind.filter(|table| may_hold(table, &self.range));
-            let ahead = wanted.map(|table| open_ahead(loader, named(table.clone(), layout)));
+            let ahead: Vec<_> =
+                wanted.map(|table| open_ahead(loader, named(table.clone(), layout))).collect();
             match join(pass.round(loader), join_all(ahead)).await.0 {
                 Ok(false) => {}
                 Ok(true) => {
@@ -188,17 +190,20 @@ impl Tailer {
         let current = &self.view.manifest().current;
         let (slot, storage, layout) = (self.cursor.slot, self.reader.manifest(), self.reader.layout());
         let until = current.next_slot().min(slot.saturating_add(LOG_READS_AT_ONCE));
-        let reads = (slot..until).map(|slot| -> BoxFuture<'_, Result<LogEntry>> {
-            let inline = current.inline(slot).cloned();
-            Box::pin(async move {
-                let bytes = match inline {
-                    Some(bytes) => bytes,
-                    None => storage.read_log(slot).await?,
-                };
-                LogEntry::decode(&layout.log(slot), slot, &bytes)
+        let reads = (slot..until)
+            .map(|slot| -> BoxFuture<'_, Result<Result<LogEntry>>> {
+                let inline = current.inline(slot).cloned();
+                Box::pin(async move {
+                    let bytes = match inline {
+                        Some(bytes) => Ok(bytes),
+                        None => storage.read_log(slot).await,
+                    };
+                    Ok(bytes.and_then(|bytes| LogEntry::decode(&layout.log(slot), slot, &bytes)))
+                })
             })
-        });
-        let read = join_all(reads).await;
+            .collect();
+        // An error is an entry of its own here: those in front of it count.
+        let read = try_all(usize::MAX, reads).await?;
         let mut entries = VecDeque::new();
         for entry in read {
             match entry {

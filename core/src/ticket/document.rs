@@ -1,17 +1,14 @@
 //! The ticket as JSON.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use bytes::Bytes;
-use serde::de::{MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
 
 use super::names::{check_key, check_url, refuse, shorten};
 use super::range::TicketRange;
 use crate::error::{Error, Result};
+use crate::format::json::{self, Decode, Encode, Reader, Rules, Writer, Wrong, object};
 use crate::format::layout::Layout;
-use crate::format::manifest::json::base64_bytes;
 use crate::format::manifest::{Current, MAX_CURRENT_BYTES};
 use crate::manifest::view::DEFAULT_MAX_VIEW_AGE_MS;
 
@@ -62,22 +59,27 @@ pub struct Ticket {
 }
 
 /// CURRENT inside of a ticket.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TicketCurrent {
     /// Its version in the store (ETag).
     pub version: String,
     /// The document, byte for byte.
-    #[serde(rename = "body_b64", with = "base64_bytes")]
     pub body: Bytes,
     /// Taken before the GET was sent, Unix milliseconds of the signer's clock.
     pub read_at_ms: u64,
     /// Last-Modified, Unix milliseconds of the store's clock, where it says.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_modified_ms: Option<u64>,
 }
 
+object!(TicketCurrent {
+    version: "version" required,
+    body: "body_b64" required,
+    read_at_ms: "read_at_ms" required,
+    last_modified_ms: "last_modified_ms" omit_empty,
+});
+
 /// Where a ticket's holder finds newer versions.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Follow {
     /// A presigned URL of CURRENT, good as long as the ticket: asked with If-None-Match, it says when there is something new.
     pub current: String,
@@ -85,7 +87,9 @@ pub struct Follow {
     pub signer: String,
 }
 
-#[derive(Serialize, Deserialize)]
+object!(Follow { current: "current" required, signer: "signer" required });
+
+#[derive(Default)]
 struct Document {
     isledb_ticket: u64,
     prefix: String,
@@ -93,13 +97,59 @@ struct Document {
     expires_at_ms: u64,
     current: TicketCurrent,
     max_view_age_ms: u64,
-    #[serde(default, skip_serializing_if = "TicketRange::is_everything")]
-    range: TicketRange,
-    #[serde(deserialize_with = "objects")]
-    objects: BTreeMap<String, String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    range: Option<TicketRange>,
+    objects: Objects,
     follow: Option<Follow>,
 }
+
+object!(Document {
+    isledb_ticket: "isledb_ticket" required,
+    prefix: "prefix" required,
+    issued_at_ms: "issued_at_ms" required,
+    expires_at_ms: "expires_at_ms" required,
+    current: "current" required,
+    max_view_age_ms: "max_view_age_ms" required,
+    range: "range" omit_empty,
+    objects: "objects" required,
+    follow: "follow" omit_empty,
+});
+
+#[derive(Default)]
+struct Objects(BTreeMap<String, String>);
+
+impl Decode for Objects {
+    /// Refuses the object behind the last one that is allowed, before it is kept, and names that come twice.
+    fn decode(reader: &mut Reader<'_>) -> Result<Objects, Wrong> {
+        let mut found = BTreeMap::new();
+        reader.members(&mut |reader, key| {
+            let url = String::decode(reader)?;
+            if found.len() == MAX_OBJECTS {
+                return Err(reader.wrong(too_many()));
+            }
+            match found.insert(key.into_owned(), url) {
+                Some(_) => Err(reader.wrong("a key that comes twice")),
+                None => Ok(()),
+            }
+        })?;
+        Ok(Objects(found))
+    }
+}
+
+impl Encode for Objects {
+    fn encode(&self, out: &mut Writer) {
+        out.raw("{");
+        self.0.iter().for_each(|(key, url)| out.field(key, url, false));
+        out.raw("}");
+    }
+}
+
+/// The field that tells a ticket, and its version.
+#[derive(Default)]
+struct Version {
+    isledb_ticket: Option<u64>,
+}
+
+object!(Version { isledb_ticket: "isledb_ticket" });
 
 impl Ticket {
     /// The names of its database. Errors: `InvalidArgument` for a prefix that no database has.
@@ -188,11 +238,11 @@ pub fn encode(ticket: &Ticket) -> Result<String> {
         expires_at_ms,
         current,
         max_view_age_ms,
-        range,
-        objects,
+        range: Some(range).filter(|range| !range.is_everything()),
+        objects: Objects(objects),
         follow,
     };
-    let text = serde_json::to_string(&document).map_err(|error| refuse("a document", error.to_string()))?;
+    let text = json::encode_text(&document);
     check_length(&text)?;
     Ok(text)
 }
@@ -206,10 +256,6 @@ pub fn encode(ticket: &Ticket) -> Result<String> {
 /// to be one); `TicketExpired`.
 pub fn decode(text: &str, now_ms: u64) -> Result<Ticket> {
     check_length(text)?;
-    #[derive(Deserialize)]
-    struct Version {
-        isledb_ticket: Option<u64>,
-    }
     match parse::<Version>(text)?.isledb_ticket {
         Some(VERSION) => {}
         Some(other) => {
@@ -219,17 +265,9 @@ pub fn decode(text: &str, now_ms: u64) -> Result<Ticket> {
         None => return Err(refuse("a view ticket, with the field isledb_ticket", "none")),
     }
     let document: Document = parse(text)?;
-    let Document {
-        prefix,
-        issued_at_ms,
-        expires_at_ms,
-        current,
-        max_view_age_ms,
-        range,
-        objects,
-        follow,
-        ..
-    } = document;
+    let Document { prefix, issued_at_ms, expires_at_ms, current, max_view_age_ms, range, follow, .. } =
+        document;
+    let (range, objects) = (range.unwrap_or_default(), document.objects.0);
     let ticket =
         Ticket { prefix, issued_at_ms, expires_at_ms, current, max_view_age_ms, range, objects, follow };
     ticket.check()?;
@@ -245,43 +283,10 @@ fn check_length(text: &str) -> Result<()> {
     Ok(())
 }
 
-fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T> {
-    serde_json::from_slice(text.as_bytes()).map_err(|error| {
-        let line_start =
-            text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum::<usize>();
-        let offset = line_start + error.column().saturating_sub(1);
-        Error::corrupt("ticket", offset as u64, "a view ticket", error.to_string())
-    })
+fn parse<T: Decode>(text: &str) -> Result<T> {
+    json::read(text.as_bytes(), Rules::Exact).map_err(|wrong| wrong.in_document("ticket", "a view ticket"))
 }
 
 fn too_many() -> String {
     format!("at most {MAX_OBJECTS} objects")
-}
-
-/// Refuses the object behind the last one that is allowed, before it is kept, and names that come twice.
-fn objects<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> std::result::Result<BTreeMap<String, String>, D::Error> {
-    struct Objects;
-    impl<'de> Visitor<'de> for Objects {
-        type Value = BTreeMap<String, String>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an object of keys and URLs")
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Self::Value, A::Error> {
-            let mut found = BTreeMap::new();
-            while let Some((key, url)) = map.next_entry::<String, String>()? {
-                if found.len() == MAX_OBJECTS {
-                    return Err(serde::de::Error::custom(too_many()));
-                }
-                if found.insert(key, url).is_some() {
-                    return Err(serde::de::Error::custom("a key that comes twice"));
-                }
-            }
-            Ok(found)
-        }
-    }
-    deserializer.deserialize_map(Objects)
 }

@@ -1,11 +1,10 @@
 //! Which keys a ticket is for.
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::format::json::object;
 use crate::format::manifest::SstMeta;
-use crate::format::manifest::json::base64_bytes;
 
 /// The longest key, in bytes.
 const MAX_KEY_BYTES: usize = 65_527;
@@ -14,16 +13,15 @@ const MAX_KEY_BYTES: usize = 65_527;
 ///
 /// It selects **tables**: each one that may hold a key of the range is in the ticket whole, so its holder can read the other
 /// keys of these tables too.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TicketRange {
     /// The first key; empty: from the beginning.
-    #[serde(rename = "start_b64", with = "base64_bytes", skip_serializing_if = "Bytes::is_empty")]
     pub start: Bytes,
     /// The first key behind it; empty: to the end.
-    #[serde(rename = "end_b64", with = "base64_bytes", skip_serializing_if = "Bytes::is_empty")]
     pub end: Bytes,
 }
+
+object!(TicketRange { start: "start_b64" omit_empty, end: "end_b64" omit_empty });
 
 impl TicketRange {
     /// True where it leaves nothing out.

@@ -1,39 +1,43 @@
 //! `manifest/gc/blobs.json`: blobs that are about to go.
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
 
 use super::MAX_GC_DOCUMENT_BYTES;
 use crate::error::{Error, Result};
 use crate::format::blob::BlobId;
-use crate::format::manifest::json::{self, null_when_empty};
+use crate::format::json::{self, object};
 use crate::format::time::Timestamp;
 
 /// The blobs that a writer must not rely on. Ours alone; the original knows no such document.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DoomedBlobs {
     /// 1.
     pub version: i64,
     /// By id, ascending, each once.
-    #[serde(with = "null_when_empty")]
     pub blobs: Vec<DoomedBlob>,
 }
 
 /// A blob that nothing reaches.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DoomedBlob {
     /// The blob.
     pub id: BlobId,
     /// When it was named, in the store's time.
     pub named_at: Timestamp,
     /// When its one DELETE was decided, in the store's time; `None`: it may still be spared.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub condemned_at: Option<Timestamp>,
     /// Its bytes, where the listing that found it said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<u64>,
 }
+
+object!(DoomedBlobs { version: "version", blobs: "blobs" });
+
+object!(DoomedBlob = DoomedBlob { id: BlobId([0; 32]), named_at: Timestamp::ZERO, condemned_at: None, size: None }; {
+    id: "id" required,
+    named_at: "named_at" required,
+    condemned_at: "condemned_at" omit_empty,
+    size: "size" omit_empty,
+});
 
 impl Default for DoomedBlobs {
     fn default() -> Self {

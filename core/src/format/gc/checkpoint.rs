@@ -1,43 +1,35 @@
 //! `manifest/gc/checkpoint.json`: how far the log was examined, and what maintenance itself saw.
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
 
 use super::{MAX_GC_DOCUMENT_BYTES, check_version};
 use crate::error::{Error, Result};
-use crate::format::manifest::json::{self, is_zero, null_when_empty};
+use crate::format::json::{self, object};
 use crate::format::time::Timestamp;
 
 /// What maintenance remembers between its runs. The first four fields are the original's.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GcCheckpoint {
     /// 1.
     pub version: i64,
     /// The next slot to examine.
     pub last_applied_seq: u64,
     /// `log_seq_start` at that time.
-    #[serde(skip_serializing_if = "is_zero")]
     pub last_seen_log_seq_start: u64,
     /// When this was written.
     pub updated_at: Timestamp,
     /// Extension: what was in CURRENT when, oldest first. Deleting waits from a sighting on, never from the age of an object.
-    #[serde(with = "null_when_empty", skip_serializing_if = "Vec::is_empty")]
     pub sightings: Vec<Sighting>,
     /// Extension: snapshots that CURRENT does not name and can never name again.
-    #[serde(with = "null_when_empty", skip_serializing_if = "Vec::is_empty")]
     pub unnamed_snapshots: Vec<UnnamedSnapshot>,
     /// Extension: when tables and blobs were last listed for what nothing refers to; the zero time: never.
-    #[serde(skip_serializing_if = "is_zero")]
     pub scanned_at: Timestamp,
     /// Extension: the last blob that the scan has listed; `""`: the next one begins at the first blob.
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub blobs_scanned_to: String,
 }
 
 /// CURRENT as maintenance saw it at one time.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Sighting {
     /// When, in the store's time.
     pub seen_at: Timestamp,
@@ -46,22 +38,40 @@ pub struct Sighting {
     /// Its `log_seq_start`.
     pub log_seq_start: u64,
     /// Its `feed_floor_seq`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub feed_floor_seq: Option<u64>,
     /// Its `max_view_age_ms`: the wait goes by the largest of the last period.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_view_age_ms: Option<u64>,
 }
 
 /// A snapshot that nothing names.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct UnnamedSnapshot {
     /// Its id.
     pub id: String,
     /// When maintenance saw that CURRENT cannot name it any more, in the store's time.
     pub seen_at: Timestamp,
 }
+
+object!(GcCheckpoint {
+    version: "version",
+    last_applied_seq: "last_applied_seq",
+    last_seen_log_seq_start: "last_seen_log_seq_start" omit_empty,
+    updated_at: "updated_at",
+    sightings: "sightings" omit_empty,
+    unnamed_snapshots: "unnamed_snapshots" omit_empty,
+    scanned_at: "scanned_at" omit_empty,
+    blobs_scanned_to: "blobs_scanned_to" omit_empty,
+});
+
+object!(Sighting {
+    seen_at: "seen_at",
+    next_seq: "next_seq",
+    log_seq_start: "log_seq_start",
+    feed_floor_seq: "feed_floor_seq" omit_empty,
+    max_view_age_ms: "max_view_age_ms" omit_empty,
+});
+
+object!(UnnamedSnapshot { id: "id", seen_at: "seen_at" });
 
 impl Default for GcCheckpoint {
     fn default() -> Self {

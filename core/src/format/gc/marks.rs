@@ -1,32 +1,26 @@
 //! `manifest/gc/pending-sst/pending.json`: tables that no state names any more.
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
 
 use super::{MAX_GC_DOCUMENT_BYTES, check_version};
 use crate::error::{Error, Result};
+use crate::format::json::{self, object};
 use crate::format::manifest::is_table_id;
-use crate::format::manifest::json::{self, is_zero, null_when_empty};
 use crate::format::time::Timestamp;
 
 /// The mark set, shared with the original.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PendingMarks {
     /// 1.
-    #[serde(default, skip_serializing_if = "is_zero")]
     pub version: i64,
     /// By table id, ascending.
-    #[serde(with = "null_when_empty", skip_serializing_if = "Vec::is_empty")]
     pub marks: Vec<Mark>,
 }
 
 /// One table that waits for its deletion.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Mark {
     /// 1.
-    #[serde(skip_serializing_if = "is_zero")]
     pub version: i64,
     /// The table.
     pub sst_id: String,
@@ -35,32 +29,43 @@ pub struct Mark {
     /// When it was last seen so.
     pub last_seen_unreferenced_at: Timestamp,
     /// Slot of the first sighting.
-    #[serde(skip_serializing_if = "is_zero")]
     pub first_seen_seq: u64,
     /// Slot of the last sighting.
-    #[serde(skip_serializing_if = "is_zero")]
     pub last_seen_seq: u64,
     /// Why it was marked first, for example `compaction` or `orphan_scan`.
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub first_reason: String,
     /// Why it was marked last.
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub last_reason: String,
     /// Never set by the original.
-    #[serde(skip_serializing_if = "is_zero")]
     pub has_blob_refs: bool,
     /// Always the zero time.
     pub due_at: Timestamp,
     /// Extension: the slot whose `add_sstable` entry brought the table, or a later one where that is not known; the change
     /// feed needs the table while this slot is at or above `feed_floor_seq`. 0: it was never in the feed. `None`: the mark is
     /// the original's.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub add_seq: Option<u64>,
     /// Extension: bytes of the table, without a bloom container behind it. `None`: whoever marked it did not know the table, so
     /// `has_blob_refs` says nothing.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<u64>,
 }
+
+// A version that is missing is 0: left out where it is.
+object!(PendingMarks = PendingMarks { version: 0, marks: Vec::new() }; { version: "version" omit_empty, marks: "marks" omit_empty });
+
+object!(Mark {
+    version: "version" omit_empty,
+    sst_id: "sst_id",
+    first_seen_unreferenced_at: "first_seen_unreferenced_at",
+    last_seen_unreferenced_at: "last_seen_unreferenced_at",
+    first_seen_seq: "first_seen_seq" omit_empty,
+    last_seen_seq: "last_seen_seq" omit_empty,
+    first_reason: "first_reason" omit_empty,
+    last_reason: "last_reason" omit_empty,
+    has_blob_refs: "has_blob_refs" omit_empty,
+    due_at: "due_at",
+    add_seq: "add_seq" omit_empty,
+    size: "size" omit_empty,
+});
 
 impl Default for PendingMarks {
     fn default() -> Self {

@@ -3,60 +3,60 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use serde::de::{MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::value::RawValue;
 
-use super::json::{self, is_zero};
 use super::{FenceToken, MAX_CURRENT_BYTES, Role};
 use crate::error::{Error, Result};
+use crate::format::json::{self, Reader, Rules, Wrong, object};
 
 /// Fields by which later versions of the original can be told; they would read ours wrong and we theirs.
 const LATER_LAYOUTS: [&str; 4] = ["layout_version", "format", "active_entries", "index_frontier"];
 const LATER_LAYOUT_PREFIX: &str = "change_feed_";
 
 /// CURRENT. The fields from `next_sequence` on are extensions: the original drops them when it rewrites the document.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Current {
     /// Full name of the snapshot, `""` if none. Only its last element counts: [`crate::format::layout::Layout::snapshot_id_of`].
     pub snapshot: String,
     /// First slot of the window.
-    #[serde(skip_serializing_if = "is_zero")]
     pub log_seq_start: u64,
     /// End of the window: the next slot to be decided. 0 means 1; see [`Current::next_slot`].
     pub next_seq: u64,
     /// Lower bound of the next table's epoch.
-    #[serde(default)]
     pub next_epoch: u64,
     /// Highest LSN ever committed.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_committed_lsn: Option<u64>,
     /// Lowest LSN that may still be visible.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub low_watermark_lsn: Option<u64>,
     /// The writer's claim.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub writer_fence: Option<FenceToken>,
     /// The claim of maintenance.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub compactor_fence: Option<FenceToken>,
     /// Lowest sequence number above all committed ones; never falls.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub next_sequence: Option<u64>,
     /// Oldest slot whose entry and flush table are still kept.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub feed_floor_seq: Option<u64>,
     /// How long one view may be used, in milliseconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_view_age_ms: Option<u64>,
     /// How long the change feed reaches back, in milliseconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub change_retention_ms: Option<u64>,
     /// Entries of the window that ride along, in slot order. Large ones are left out.
-    #[serde(skip)]
     pub inline_log: Vec<InlineEntry>,
 }
+
+object!(Current = Current { next_epoch: 0, ..Current::default() }; {
+    snapshot: "snapshot",
+    log_seq_start: "log_seq_start" omit_empty,
+    next_seq: "next_seq",
+    next_epoch: "next_epoch",
+    max_committed_lsn: "max_committed_lsn" omit_empty,
+    low_watermark_lsn: "low_watermark_lsn" omit_empty,
+    writer_fence: "writer_fence" omit_empty,
+    compactor_fence: "compactor_fence" omit_empty,
+    next_sequence: "next_sequence" omit_empty,
+    feed_floor_seq: "feed_floor_seq" omit_empty,
+    max_view_age_ms: "max_view_age_ms" omit_empty,
+    change_retention_ms: "change_retention_ms" omit_empty,
+});
 
 /// A log entry inside CURRENT.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,8 +98,7 @@ impl Current {
         const WHAT: &str = "a CURRENT document";
         json::check_size(object, WHAT, bytes, MAX_CURRENT_BYTES)?;
         let ours = json::verify(object, bytes)?;
-        let fields: Fields<'_> =
-            serde_json::from_slice(bytes).map_err(|error| json::not_a(object, WHAT, &error))?;
+        let fields = Fields::read(bytes).map_err(|wrong| wrong.in_document(object, WHAT))?;
         if let Some(field) = fields.later_layout {
             return Err(Error::Unsupported {
                 object: object.to_owned(),
@@ -117,7 +116,8 @@ impl Current {
         }
         // Where somebody else rewrote the document, nothing vouches for the entries: their objects are read instead.
         if let Some(entries) = fields.inline_log.filter(|_| ours) {
-            current.inline_log = inline_entries(bytes, entries).map_err(|e| json::not_a(object, WHAT, &e))?;
+            current.inline_log =
+                inline_entries(bytes, entries).map_err(|wrong| wrong.in_document(object, WHAT))?;
             if !current.inline_log.is_sorted_by(|a, b| a.seq < b.seq) {
                 return Err(Error::corrupt(object, None, "inlined entries in slot order", "another order"));
             }
@@ -127,14 +127,14 @@ impl Current {
 
     /// The stored form, with its checksum. An inlined entry that is no JSON is left out, so readers get its object.
     pub fn encode(&self) -> Bytes {
-        let raw: Vec<&RawValue> = self.inline_log.iter().filter_map(|entry| verbatim(&entry.bytes)).collect();
+        let raw: Vec<&str> = self.inline_log.iter().filter_map(|entry| verbatim(&entry.bytes)).collect();
         let mut out = self.encode_plain();
         if !raw.is_empty() {
             out.pop();
             out.extend_from_slice(b",\"inline_log\":");
             for (i, entry) in raw.iter().enumerate() {
                 out.push(if i == 0 { b'[' } else { b',' });
-                out.extend_from_slice(entry.get().as_bytes());
+                out.extend_from_slice(entry.as_bytes());
             }
             out.extend_from_slice(b"]}");
         }
@@ -188,52 +188,49 @@ impl Current {
 #[derive(Default)]
 struct Fields<'a> {
     later_layout: Option<String>,
-    inline_log: Option<&'a RawValue>,
+    inline_log: Option<&'a str>,
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        struct TopLevel;
-        impl<'de> Visitor<'de> for TopLevel {
-            type Value = Fields<'de>;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("an object")
+impl<'a> Fields<'a> {
+    fn read(document: &'a [u8]) -> Result<Fields<'a>, Wrong> {
+        let mut fields = Fields::default();
+        let mut reader = Reader::new(document, Rules::Exact)?;
+        reader.members(&mut |reader, key| {
+            let value = reader.raw()?;
+            let folded = json::folded_key(&key);
+            if LATER_LAYOUTS.contains(&folded.as_str()) || folded.starts_with(LATER_LAYOUT_PREFIX) {
+                fields.later_layout = Some(key.into_owned());
+            } else if key == "inline_log" {
+                fields.inline_log = Some(value);
             }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Fields<'de>, A::Error> {
-                let mut fields = Fields::default();
-                while let Some((key, value)) = map.next_entry::<String, &'de RawValue>()? {
-                    let folded = json::folded_key(&key);
-                    if LATER_LAYOUTS.contains(&folded.as_str()) || folded.starts_with(LATER_LAYOUT_PREFIX) {
-                        fields.later_layout = Some(key);
-                    } else if key == "inline_log" {
-                        fields.inline_log = Some(value);
-                    }
-                }
-                Ok(fields)
-            }
-        }
-        deserializer.deserialize_map(TopLevel)
+            Ok(())
+        })?;
+        reader.end()?;
+        Ok(fields)
     }
 }
 
-fn inline_entries(document: &Bytes, list: &RawValue) -> serde_json::Result<Vec<InlineEntry>> {
-    #[derive(Deserialize)]
-    struct Slot {
-        seq: u64,
-    }
-    let entries: Vec<&RawValue> = serde_json::from_slice(list.get().as_bytes())?;
-    entries
-        .into_iter()
-        .map(|entry| {
-            let Slot { seq } = serde_json::from_slice(entry.get().as_bytes())?;
-            Ok(InlineEntry { seq, bytes: document.slice_ref(entry.get().as_bytes()) })
-        })
-        .collect()
+/// The part of an inlined entry that orders it.
+#[derive(Default)]
+struct Slot {
+    seq: u64,
+}
+
+object!(Slot { seq: "seq" required });
+
+fn inline_entries(document: &Bytes, list: &str) -> Result<Vec<InlineEntry>, Wrong> {
+    let mut entries = Vec::new();
+    Reader::new(list.as_bytes(), Rules::Exact)?.list(&mut |reader| {
+        let entry = reader.raw()?.as_bytes();
+        let Slot { seq } = json::read(entry, Rules::Exact)?;
+        entries.push(InlineEntry { seq, bytes: document.slice_ref(entry) });
+        Ok(())
+    })?;
+    Ok(entries)
 }
 
 /// The bytes as JSON text, if they are that and nothing around it.
-fn verbatim(bytes: &[u8]) -> Option<&RawValue> {
-    serde_json::from_slice::<&RawValue>(bytes).ok().filter(|raw| raw.get().len() == bytes.len())
+fn verbatim(bytes: &[u8]) -> Option<&str> {
+    let raw = Reader::new(bytes, Rules::Exact).ok()?.raw().ok()?;
+    (raw.len() == bytes.len()).then_some(raw)
 }

@@ -1,6 +1,6 @@
 //! What an entry does to CURRENT besides covering its slot, so that anybody can publish it for its author.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use crate::format::json::{Decode, Encode, Reader, Writer, Wrong, object};
 
 /// What happens to one optional number of CURRENT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -15,10 +15,6 @@ pub enum Effect {
 }
 
 impl Effect {
-    fn is_unchanged(&self) -> bool {
-        *self == Effect::Unchanged
-    }
-
     /// The number after the effect.
     pub fn apply(self, before: Option<u64>) -> Option<u64> {
         match self {
@@ -29,38 +25,47 @@ impl Effect {
     }
 }
 
-impl Serialize for Effect {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Effect::Set(value) => serializer.serialize_u64(*value),
-            Effect::Unchanged | Effect::Remove => serializer.serialize_none(),
-        }
+impl Decode for Effect {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, Wrong> {
+        Ok(Option::decode(reader)?.map_or(Effect::Remove, Effect::Set))
+    }
+
+    /// A `null` says something here, whoever wrote it.
+    fn decode_field(&mut self, reader: &mut Reader<'_>) -> Result<(), Wrong> {
+        *self = Effect::decode(reader)?;
+        Ok(())
     }
 }
 
-impl<'de> Deserialize<'de> for Effect {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Option::<u64>::deserialize(deserializer)?.map_or(Effect::Remove, Effect::Set))
+impl Encode for Effect {
+    fn encode(&self, out: &mut Writer) {
+        self.apply(None).encode(out);
+    }
+
+    fn is_empty(&self) -> bool {
+        *self == Effect::Unchanged
     }
 }
 
 /// The effects of one entry on CURRENT, an extension field of the entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Effects {
     /// Highest LSN ever committed.
-    #[serde(skip_serializing_if = "Effect::is_unchanged")]
     pub max_committed_lsn: Effect,
     /// Lowest LSN that may still be visible.
-    #[serde(skip_serializing_if = "Effect::is_unchanged")]
     pub low_watermark_lsn: Effect,
     /// Lowest sequence number above all committed ones; never falls.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub next_sequence: Option<u64>,
     /// How long one view may be used, in milliseconds. Only on a claim.
-    #[serde(skip_serializing_if = "Effect::is_unchanged")]
     pub max_view_age_ms: Effect,
     /// How long the change feed reaches back, in milliseconds. Only on a claim.
-    #[serde(skip_serializing_if = "Effect::is_unchanged")]
     pub change_retention_ms: Effect,
 }
+
+object!(Effects {
+    max_committed_lsn: "max_committed_lsn" omit_empty,
+    low_watermark_lsn: "low_watermark_lsn" omit_empty,
+    next_sequence: "next_sequence" omit_empty,
+    max_view_age_ms: "max_view_age_ms" omit_empty,
+    change_retention_ms: "change_retention_ms" omit_empty,
+});

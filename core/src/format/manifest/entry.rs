@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
 
-use super::json::{self, null_when_empty};
 use super::{Effects, MAX_LOG_ENTRY_BYTES, Role, Snapshot, SortedRun, SstMeta};
 use crate::error::{Error, Result};
+use crate::format::json::{self, object};
 use crate::format::ksuid::Ksuid;
 use crate::format::time::Timestamp;
 
@@ -71,22 +70,24 @@ impl Op {
 }
 
 /// The replacement of tables and runs by new ones.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Compaction {
     /// Tables that go, from L0 and from runs.
-    #[serde(with = "null_when_empty")]
     pub remove_sstable_ids: Vec<String>,
     /// Runs that go.
-    #[serde(with = "null_when_empty", skip_serializing_if = "Vec::is_empty")]
     pub remove_sorted_run_ids: Vec<u32>,
     /// Single tables that come; no component writes any.
-    #[serde(with = "null_when_empty")]
     pub add_sstables: Vec<Arc<SstMeta>>,
     /// The run that comes, in front of all runs.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub add_sorted_run: Option<SortedRun>,
 }
+
+object!(Compaction {
+    remove_sstable_ids: "remove_sstable_ids",
+    remove_sorted_run_ids: "remove_sorted_run_ids" omit_empty,
+    add_sstables: "add_sstables",
+    add_sorted_run: "add_sorted_run" omit_empty,
+});
 
 impl Compaction {
     /// All tables that it brings.
@@ -96,8 +97,7 @@ impl Compaction {
 }
 
 /// The document: one payload field an operation.
-#[derive(Default, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Default)]
 struct Document {
     id: Ksuid,
     seq: u64,
@@ -105,28 +105,38 @@ struct Document {
     epoch: u64,
     ts: Timestamp,
     op: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
     sstable: Option<Arc<SstMeta>>,
-    #[serde(with = "null_when_empty", skip_serializing_if = "Vec::is_empty")]
     remove_sstable_ids: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     checkpoint: Option<Box<Snapshot>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     compaction: Option<Compaction>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     fence_claim: Option<ClaimDocument>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     effects: Option<Effects>,
 }
 
-#[derive(Default, Serialize, Deserialize)]
-#[serde(default)]
+object!(Document {
+    id: "id",
+    seq: "seq",
+    role: "role",
+    epoch: "epoch",
+    ts: "ts",
+    op: "op",
+    sstable: "sstable" omit_empty,
+    remove_sstable_ids: "remove_sstable_ids" omit_empty,
+    checkpoint: "checkpoint" omit_empty,
+    compaction: "compaction" omit_empty,
+    fence_claim: "fence_claim" omit_empty,
+    effects: "effects" omit_empty,
+});
+
+#[derive(Default)]
 struct ClaimDocument {
     role: Role,
     epoch: u64,
     owner: String,
     claimed_at: Timestamp,
 }
+
+object!(ClaimDocument { role: "role", epoch: "epoch", owner: "owner", claimed_at: "claimed_at" });
 
 impl LogEntry {
     /// Reads the entry of slot `slot`.

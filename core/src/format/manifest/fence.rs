@@ -1,7 +1,6 @@
 //! Who owns a role, and since when.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
+use crate::format::json::{Decode, Encode, Reader, Writer, Wrong, object};
 use crate::format::time::Timestamp;
 
 /// A role that one owner at a time holds.
@@ -27,25 +26,24 @@ impl Role {
     }
 }
 
-impl Serialize for Role {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_u8(*self as u8)
-    }
-}
-
-impl<'de> Deserialize<'de> for Role {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match i64::deserialize(deserializer)? {
+impl Decode for Role {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, Wrong> {
+        match i64::decode(reader)? {
             0 => Ok(Role::Writer),
             1 => Ok(Role::Maintenance),
-            other => Err(serde::de::Error::custom(format_args!("unknown role {other}"))),
+            other => Err(reader.wrong(format!("unknown role {other}"))),
         }
     }
 }
 
+impl Encode for Role {
+    fn encode(&self, out: &mut Writer) {
+        (*self as u32).encode(out);
+    }
+}
+
 /// One claim of a role. Epoch and owner together say whose it is: two processes may find the same epoch free.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct FenceToken {
     /// One above that of the owner before; the first is 1.
     pub epoch: u64,
@@ -54,3 +52,5 @@ pub struct FenceToken {
     /// When it was claimed, by the owner's clock.
     pub claimed_at: Timestamp,
 }
+
+object!(FenceToken { epoch: "epoch", owner: "owner", claimed_at: "claimed_at" });

@@ -8,7 +8,6 @@ mod current;
 mod effects;
 mod entry;
 mod fence;
-pub(crate) mod json;
 mod snapshot;
 mod sst_meta;
 

@@ -3,22 +3,21 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
 
-use super::json::{self, is_zero, null_when_empty};
 use super::{FenceToken, MAX_SNAPSHOT_BYTES, SstMeta};
 use crate::error::Result;
+use crate::format::json::{self, object};
 
 /// Tables that are disjoint and sorted by their first key, made by one compaction.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SortedRun {
     /// Counter of the database.
     pub id: u32,
     /// Its tables.
-    #[serde(with = "null_when_empty")]
     pub ssts: Vec<Arc<SstMeta>>,
 }
+
+object!(SortedRun { id: "id", ssts: "ssts" });
 
 impl SortedRun {
     /// True where the tables are sorted by key and do not overlap. Nobody may rely on it unasked: where it does not hold, each
@@ -29,39 +28,44 @@ impl SortedRun {
 }
 
 /// A manifest state as it is stored. Readers turn it into a state; see `manifest::State`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
     /// 2 as written; 1 is read too. Says nothing.
-    #[serde(default)]
     pub version: i64,
     /// Lower bound of the next table's epoch.
-    #[serde(default)]
     pub next_epoch: u64,
     /// The last slot that it contains.
     pub log_seq: u64,
     /// Read, and never written by us or the original.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub writer_fence: Option<FenceToken>,
     /// Read, and never written by us or the original.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub compactor_fence: Option<FenceToken>,
     /// Flushed tables, newest first; they may overlap.
-    #[serde(rename = "l0_ssts", with = "null_when_empty", skip_serializing_if = "Vec::is_empty")]
     pub l0: Vec<Arc<SstMeta>>,
     /// Sorted runs, the front one first.
-    #[serde(rename = "sorted_runs", with = "null_when_empty", skip_serializing_if = "Vec::is_empty")]
     pub runs: Vec<SortedRun>,
     /// Id of the next run.
-    #[serde(skip_serializing_if = "is_zero")]
     pub next_sorted_run_id: u32,
     /// Nobody reads it; the original's decoder expects an object.
     compaction_config: NoConfig,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct NoConfig {}
+
+object!(NoConfig {});
+
+object!(Snapshot = Snapshot { version: 0, next_epoch: 0, ..Snapshot::default() }; {
+    version: "version",
+    next_epoch: "next_epoch",
+    log_seq: "log_seq",
+    writer_fence: "writer_fence" omit_empty,
+    compactor_fence: "compactor_fence" omit_empty,
+    l0: "l0_ssts" omit_empty,
+    runs: "sorted_runs" omit_empty,
+    next_sorted_run_id: "next_sorted_run_id" omit_empty,
+    compaction_config: "compaction_config",
+});
 
 impl Default for Snapshot {
     fn default() -> Self {

@@ -1,10 +1,9 @@
 //! What the manifest knows of a table.
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
 
-use super::json::base64_bytes;
 use crate::error::{Error, Result};
+use crate::format::json::object;
 use crate::format::time::Timestamp;
 
 /// Longest table id that is read, in bytes.
@@ -14,105 +13,100 @@ const SEQUENCE_END: u64 = 1 << 56;
 /// Largest bloom container that is read, in bytes of its JSON.
 const MAX_BLOOM_BYTES: u64 = 96 << 20;
 
-/// One table: enough to decide whether a key can be in it, and to open it with one request. The names in documents are
-/// those of the fields in CamelCase.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default, rename_all = "PascalCase")]
+/// One table: enough to decide whether a key can be in it, and to open it with one request.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SstMeta {
     /// Name of the object under `sstable/`, with its `.sst`. Opaque, and never used twice.
-    #[serde(rename = "ID", alias = "id")]
     pub id: String,
     /// The writer's counter of tables; only a label.
-    #[serde(alias = "epoch")]
     pub epoch: u64,
     /// Lowest sequence number in it.
-    #[serde(alias = "seqlo")]
     pub seq_lo: u64,
     /// Highest sequence number in it.
-    #[serde(alias = "seqhi")]
     pub seq_hi: u64,
     /// First key, inclusive.
-    #[serde(alias = "minkey", with = "base64_bytes")]
     pub min_key: Bytes,
     /// Last key, inclusive.
-    #[serde(alias = "maxkey", with = "base64_bytes")]
     pub max_key: Bytes,
     /// Bytes of the table, without the bloom container that may follow it in the object. Above 0.
-    #[serde(alias = "size")]
     pub size: u64,
     /// `sha256:` and 64 hexadecimal digits, of those bytes.
-    #[serde(alias = "checksum")]
     pub checksum: String,
     /// Signature over the checksum.
-    #[serde(alias = "signature")]
     pub signature: Option<SstSignature>,
     /// Where the bloom container is.
-    #[serde(alias = "bloom")]
     pub bloom: BloomMeta,
     /// When its building began.
-    #[serde(alias = "createdat")]
     pub created_at: Timestamp,
     /// 0 for what a writer flushed, 1 for tables of a sorted run.
-    #[serde(alias = "level")]
     pub level: i32,
     /// True if a value lies in a blob.
-    #[serde(alias = "hasblobrefs")]
     pub has_blob_refs: bool,
     /// Extension: offset of the first block that opening needs; one request for `[meta_offset, size)` opens the table.
-    #[serde(alias = "metaoffset", skip_serializing_if = "Option::is_none")]
     pub meta_offset: Option<u64>,
     /// Extension: entries in it, deletes among them.
-    #[serde(alias = "entrycount", skip_serializing_if = "Option::is_none")]
     pub entry_count: Option<u64>,
     /// Extension: deletes in it.
-    #[serde(alias = "deletecount", skip_serializing_if = "Option::is_none")]
     pub delete_count: Option<u64>,
     /// Extension: the earliest expiry in it, in milliseconds since the Unix epoch.
-    #[serde(alias = "minexpireat", skip_serializing_if = "Option::is_none")]
     pub min_expire_at: Option<u64>,
     /// Extension: when the last of its puts expires, in milliseconds since the Unix epoch. Only where each of them expires.
-    #[serde(alias = "maxexpireat", skip_serializing_if = "Option::is_none")]
     pub max_expire_at: Option<u64>,
     /// Extension: when the newest of its data was written, in milliseconds since the Unix epoch; survives compaction.
-    #[serde(alias = "maxdatatime", skip_serializing_if = "Option::is_none")]
     pub max_data_time: Option<u64>,
 }
 
 /// Where a table's appended bloom container is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default, rename_all = "PascalCase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct BloomMeta {
     /// As the writer was told; -1 where the filter was off.
-    #[serde(alias = "bitsperkey")]
     pub bits_per_key: i64,
     /// Probes a key.
-    #[serde(alias = "k")]
     pub k: i64,
     /// Where it starts in the object; equals the table's size.
-    #[serde(alias = "offset")]
     pub offset: u64,
     /// Bytes of its JSON, without the 16 bytes behind it; 0 = there is none.
-    #[serde(alias = "length")]
     pub length: u64,
 }
 
 /// A signature over a table's SHA-256.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default, rename_all = "PascalCase")]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SstSignature {
     /// For example `ed25519`.
-    #[serde(alias = "algorithm")]
     pub algorithm: String,
     /// Which key signed.
-    #[serde(rename = "KeyID", alias = "keyid")]
     pub key_id: String,
     /// The SHA-256 that was signed, in hexadecimal; may be empty.
-    #[serde(alias = "hash")]
     pub hash: String,
     /// The signature.
-    #[serde(alias = "signature", with = "base64_bytes")]
     pub signature: Bytes,
 }
+
+object!(SstMeta {
+    id: "ID",
+    epoch: "Epoch",
+    seq_lo: "SeqLo",
+    seq_hi: "SeqHi",
+    min_key: "MinKey",
+    max_key: "MaxKey",
+    size: "Size",
+    checksum: "Checksum",
+    signature: "Signature",
+    bloom: "Bloom",
+    created_at: "CreatedAt",
+    level: "Level",
+    has_blob_refs: "HasBlobRefs",
+    meta_offset: "MetaOffset" omit_empty,
+    entry_count: "EntryCount" omit_empty,
+    delete_count: "DeleteCount" omit_empty,
+    min_expire_at: "MinExpireAt" omit_empty,
+    max_expire_at: "MaxExpireAt" omit_empty,
+    max_data_time: "MaxDataTime" omit_empty,
+});
+
+object!(BloomMeta { bits_per_key: "BitsPerKey", k: "K", offset: "Offset", length: "Length" });
+
+object!(SstSignature { algorithm: "Algorithm", key_id: "KeyID", hash: "Hash", signature: "Signature" });
 
 impl SstMeta {
     /// Refuses what no table can be; `object` is the document that lists it.

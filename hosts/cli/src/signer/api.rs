@@ -8,11 +8,14 @@ use axum::extract::{Path, Query, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use isledb::format::layout::ObjectKind;
 use isledb::host::Version;
 use isledb::ticket::{self, Follow, TicketRange};
 use isledb::{Error, PresignedMethod, Presigner};
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use super::databases::Database;
 use super::refusal::Refusal;
@@ -109,8 +112,22 @@ fn allow<'a>(signer: &'a Signer, asked: &Asked) -> Result<Allowed<'a>, Refusal> 
 struct TicketCall {
     prefix: String,
     ttl_ms: Option<u64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "range")]
     range: TicketRange,
+}
+
+/// A range as tickets have it: its bounds in base64, each missing where there is none.
+fn range<'de, D: Deserializer<'de>>(deserializer: D) -> Result<TicketRange, D::Error> {
+    #[derive(Deserialize)]
+    struct Bounds {
+        start_b64: Option<String>,
+        end_b64: Option<String>,
+    }
+    let Bounds { start_b64, end_b64 } = Bounds::deserialize(deserializer)?;
+    let bound = |text: Option<String>| {
+        STANDARD.decode(text.unwrap_or_default()).map(Bytes::from).map_err(D::Error::custom)
+    };
+    Ok(TicketRange { start: bound(start_b64)?, end: bound(end_b64)? })
 }
 
 /// `POST /v1/ticket`: a ticket of the present version.

@@ -44,7 +44,7 @@ pub(crate) fn build(module: &Module, folder: &Path) -> Outcome {
                 .typescript(false)
                 // Who loads it says where it is; bundlers are not to find a second place.
                 .omit_default_module_path(true)
-                .remove_name_section(true)
+                .remove_name_section(std::env::var_os("ISLEDB_WASM_NAMES").is_none())
                 .remove_producers_section(true)
         })
         .and_then(Bindgen::generate_output);
