@@ -314,6 +314,9 @@ fn hostile_tickets_are_refused_with_a_reason() {
     }
     assert_eq!(spoil("/isledb_ticket", 2.into()).kind(), ErrorKind::Unsupported);
 
+    // What selects nothing is no selection of everything.
+    assert_eq!(spoil("/range", serde_json::Value::Null).kind(), ErrorKind::Corrupt);
+
     let many: BTreeMap<String, &str> =
         (0..2_001).map(|i| (format!("sstable/{i}.sst"), "https://h/")).collect();
     let error = spoil("/objects", serde_json::to_value(many).unwrap());

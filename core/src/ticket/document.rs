@@ -83,7 +83,7 @@ object!(TicketCurrent {
 pub struct Follow {
     /// A presigned URL of CURRENT, good as long as the ticket: asked with If-None-Match, it says when there is something new.
     pub current: String,
-    /// The base address of a signer (`isledb serve`), which gives a new ticket for it to whoever has a token.
+    /// The base address of a signer (`isledb serve`), which signs further objects for whoever has a token.
     pub signer: String,
 }
 
@@ -97,7 +97,7 @@ struct Document {
     expires_at_ms: u64,
     current: TicketCurrent,
     max_view_age_ms: u64,
-    range: Option<TicketRange>,
+    range: Selected,
     objects: Objects,
     follow: Option<Follow>,
 }
@@ -113,6 +113,25 @@ object!(Document {
     objects: "objects" required,
     follow: "follow" omit_empty,
 });
+
+#[derive(Default)]
+struct Selected(TicketRange);
+
+impl Decode for Selected {
+    fn decode(reader: &mut Reader<'_>) -> Result<Selected, Wrong> {
+        TicketRange::decode(reader).map(Selected)
+    }
+}
+
+impl Encode for Selected {
+    fn encode(&self, out: &mut Writer) {
+        self.0.encode(out);
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_everything()
+    }
+}
 
 #[derive(Default)]
 struct Objects(BTreeMap<String, String>);
@@ -238,7 +257,7 @@ pub fn encode(ticket: &Ticket) -> Result<String> {
         expires_at_ms,
         current,
         max_view_age_ms,
-        range: Some(range).filter(|range| !range.is_everything()),
+        range: Selected(range),
         objects: Objects(objects),
         follow,
     };
@@ -267,7 +286,7 @@ pub fn decode(text: &str, now_ms: u64) -> Result<Ticket> {
     let document: Document = parse(text)?;
     let Document { prefix, issued_at_ms, expires_at_ms, current, max_view_age_ms, range, follow, .. } =
         document;
-    let (range, objects) = (range.unwrap_or_default(), document.objects.0);
+    let (Selected(range), Objects(objects)) = (range, document.objects);
     let ticket =
         Ticket { prefix, issued_at_ms, expires_at_ms, current, max_view_age_ms, range, objects, follow };
     ticket.check()?;

@@ -33,11 +33,10 @@ proptest! {
         ),
     ) {
         let text = words.concat();
-        prop_assert_eq!(
-            skips(text.as_bytes()),
-            serde_json::from_str::<serde_json::Value>(&text).is_ok(),
-            "{:?}", text
-        );
+        let theirs = serde_json::from_str::<serde_json::Value>(&text);
+        // They make a float of every number; what is only skipped may be beyond them.
+        prop_assume!(!matches!(&theirs, Err(error) if error.to_string().starts_with("number out of range")));
+        prop_assert_eq!(skips(text.as_bytes()), theirs.is_ok(), "{:?}", text);
     }
 
     #[test]
