@@ -129,6 +129,10 @@ fn a_ticket_of_the_signer_is_read_by_the_command() {
     ] {
         assert_eq!(post(&serving, "/v1/ticket", &wrong).status, status, "{wrong}");
     }
+    let part = json!({"prefix": "db", "range": {"start_b64": "Yw==", "end_b64": "ZA=="}});
+    let part = post(&serving, "/v1/ticket", &part).json();
+    assert_eq!(part["range"], json!({"start_b64": "Yw==", "end_b64": "ZA=="}));
+    assert_eq!(part["objects"].as_object().unwrap().len(), 1, "the table of `c` alone");
     let short = post(&serving, "/v1/ticket", &json!({"prefix": "db", "ttl_ms": 1}));
     let file = place.file("short.json", &short.body);
     let expired = isledb(&["get", &format!("ticket:{file}"), "a"]).failed(9);

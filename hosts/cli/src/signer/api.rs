@@ -220,3 +220,30 @@ fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Refusal> {
 fn json(text: String) -> Response {
     ([(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")], text).into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn range(json: &str) -> Option<TicketRange> {
+        let call = format!(r#"{{"prefix":"db"{json}}}"#);
+        parse::<TicketCall>(call.as_bytes()).ok().map(|call| call.range)
+    }
+
+    #[test]
+    fn the_range_of_a_ticket_has_bounds_in_base64_and_what_is_none_is_refused() {
+        let of = |start: &'static str, end: &'static str| {
+            Some(TicketRange { start: start.into(), end: end.into() })
+        };
+        assert_eq!(range(""), of("", ""));
+        assert_eq!(range(r#","range":{}"#), of("", ""));
+        assert_eq!(range(r#","range":{"start_b64":"Yg=="}"#), of("b", ""));
+        assert_eq!(range(r#","range":{"end_b64":"YmM=","start_b64":""}"#), of("", "bc"));
+        assert_eq!(range(r#","range":{"start_b64":null,"end_b64":"YmM="}"#), of("", "bc"));
+        for wrong in
+            ["null", "[]", r#""b""#, r#"{"start_b64":"b"}"#, r#"{"start_b64":"Yg"}"#, r#"{"end_b64":98}"#]
+        {
+            assert_eq!(range(&format!(r#","range":{wrong}"#)), None, "{wrong}");
+        }
+    }
+}
