@@ -259,6 +259,40 @@ fn what_nothing_names_is_an_orphan_with_its_age() {
 }
 
 #[test]
+fn an_orphan_that_maintenance_has_marked_is_told_as_marked() {
+    let store = filled();
+    let (table, blob) = ("9-1-2-1.sst", "f".repeat(64));
+    let strays = [format!("db/sstable/{table}"), format!("db/blobs/ff/{blob}.blob")];
+    for key in &strays {
+        restore(&store, key, Bytes::from_static(b"12345"));
+    }
+    let messages = |store: &MemoryStore| -> Vec<String> {
+        let (findings, _) = verify(store, "db", false);
+        assert!(findings.iter().all(|finding| finding.kind == Orphan), "{findings:?}");
+        let of = |key: &String| findings.iter().find(|finding| finding.object == *key).unwrap();
+        strays.iter().map(|key| of(key).message.clone()).collect()
+    };
+    assert_eq!(messages(&store), ["nothing names this table", "no table refers to this blob"]);
+
+    let at = "2026-01-02T03:04:05Z";
+    let mark = format!(
+        r#"{{"sst_id":"{table}","first_seen_unreferenced_at":"{at}","last_seen_unreferenced_at":"{at}"}}"#
+    );
+    restore(
+        &store,
+        "db/manifest/gc/pending-sst/pending.json",
+        format!(r#"{{"version":1,"marks":[{mark}]}}"#).into(),
+    );
+    let name = format!(r#"{{"id":"{blob}","named_at":"{at}"}}"#);
+    restore(&store, "db/manifest/gc/blobs.json", format!(r#"{{"version":1,"blobs":[{name}]}}"#).into());
+    let marked = "maintenance has marked it for deletion";
+    assert_eq!(
+        messages(&store),
+        [format!("nothing names this table; {marked}"), format!("no table refers to this blob; {marked}")]
+    );
+}
+
+#[test]
 fn a_manifest_that_misdescribes_a_table_is_caught() {
     type Lie = (fn(&mut SstMeta), FindingKind);
     let lies: [Lie; 9] = [

@@ -5,6 +5,7 @@ use futures::stream::{self, StreamExt};
 use super::Verification;
 use super::finding::{Finding, FindingKind};
 use super::inventory::{Listed, Pages, orphan};
+use super::manifest::Named;
 use super::report::Report;
 use super::sequential::Sequential;
 use crate::error::Result;
@@ -53,6 +54,7 @@ pub(super) async fn check(
     verification: &Verification,
     mut ids: BlobIds,
     complete: bool,
+    named: &Named,
     listed: &mut Listed,
     report: &Report,
 ) -> Result<(BlobIds, Vec<BlobId>)> {
@@ -75,7 +77,11 @@ pub(super) async fn check(
             if wanted.next_if(|wanted| **wanted == id).is_some() {
                 present.push((id, object));
             } else if complete {
-                report.tell(orphan(requests, &object, "no table refers to this blob"));
+                let message = match named.doomed.blobs.contains(&id) {
+                    true => "no table refers to this blob; maintenance has marked it for deletion",
+                    false => "no table refers to this blob",
+                };
+                report.tell(orphan(requests, &object, message));
             }
         }
         read(verification, present, report).await?;

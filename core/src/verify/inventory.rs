@@ -70,7 +70,7 @@ pub(super) async fn tables(
         for object in page {
             let Some(table) = found.get_mut(&object.key) else {
                 let id = object.key.strip_prefix(&layout.sst_prefix()).unwrap_or_default();
-                let message = match named.marked.contains(id) {
+                let message = match named.doomed.tables.contains(id) {
                     true => "nothing names this table; maintenance has marked it for deletion",
                     false => "nothing names this table",
                 };

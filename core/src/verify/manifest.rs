@@ -11,6 +11,7 @@ use hashbrown::HashSet;
 use super::finding::{Finding, FindingKind};
 use super::report::Report;
 use crate::error::{Error, Result};
+use crate::format::blob::BlobId;
 use crate::format::gc::{DoomedBlobs, GcCheckpoint, PendingMarks};
 use crate::format::layout::Layout;
 use crate::format::manifest::{Current, LogEntry, Op, Snapshot, SstMeta};
@@ -37,8 +38,17 @@ pub(super) struct Named {
     pub(super) slots: Range<u64>,
     /// The snapshot's object.
     pub(super) snapshot: Option<String>,
-    /// Ids of tables that wait for their deletion.
-    pub(super) marked: HashSet<String>,
+    /// What waits for its deletion.
+    pub(super) doomed: Doomed,
+}
+
+/// What the documents of maintenance say is about to go.
+#[derive(Debug, Default)]
+pub(super) struct Doomed {
+    /// Ids of tables that are marked.
+    pub(super) tables: HashSet<String>,
+    /// Blobs that are named.
+    pub(super) blobs: HashSet<BlobId>,
 }
 
 /// A table that the manifest names.
@@ -83,7 +93,7 @@ pub(super) async fn read(source: &ReadSource, at_once: usize, report: &Report) -
             Ok(named) => named,
             Err(error) => return Err(told(error, report)),
         };
-        named.marked = maintenance(source, report).await?;
+        named.doomed = maintenance(source, report).await?;
         return Ok(named);
     }
     Err(Error::Unavailable {
@@ -158,7 +168,7 @@ async fn documents(
         let table = NamedTable { meta: meta.clone(), live: false, sized: false };
         tables.entry(layout.sst(&meta.id)).or_insert(table);
     }
-    Ok(Named { version, tables, slots, snapshot: name, marked: HashSet::new() })
+    Ok(Named { version, tables, slots, snapshot: name, doomed: Doomed::default() })
 }
 
 async fn read_snapshot(
@@ -284,10 +294,10 @@ fn feed_tables(current: &Current, replay: &Replay, feed: &[LogEntry]) -> Vec<Arc
     counted.collect()
 }
 
-/// Reads what maintenance keeps, and says which tables wait for their deletion.
-async fn maintenance(source: &ReadSource, report: &Report) -> Result<HashSet<String>> {
+/// Reads what maintenance keeps, and says what waits for its deletion.
+async fn maintenance(source: &ReadSource, report: &Report) -> Result<Doomed> {
     let layout = &source.layout;
-    let mut marked = HashSet::new();
+    let mut doomed = Doomed::default();
     for name in [layout.pending_marks(), layout.gc_checkpoint(), layout.gc_blobs()] {
         let body = match source.requests.get(&name).await {
             Ok(fetched) => fetched.body,
@@ -296,15 +306,16 @@ async fn maintenance(source: &ReadSource, report: &Report) -> Result<HashSet<Str
         };
         let read = if name == layout.pending_marks() {
             PendingMarks::decode(&name, &body)
-                .map(|marks| marked.extend(marks.marks.into_iter().map(|mark| mark.sst_id)))
+                .map(|marks| doomed.tables.extend(marks.marks.into_iter().map(|mark| mark.sst_id)))
         } else if name == layout.gc_checkpoint() {
             GcCheckpoint::decode(&name, &body).map(drop)
         } else {
-            DoomedBlobs::decode(&name, &body).map(drop)
+            DoomedBlobs::decode(&name, &body)
+                .map(|named| doomed.blobs.extend(named.blobs.into_iter().map(|blob| blob.id)))
         };
         if let Err(error) = read {
             report.tell(Finding::of(error)?);
         }
     }
-    Ok(marked)
+    Ok(doomed)
 }

@@ -113,7 +113,7 @@ impl Verification {
         let (mut listed, tables) = inventory::tables(&self.source, &named, report).await?;
         inventory::manifest(&self.source, &named, &mut listed, report).await?;
         let (ids, complete) = self.tables(&tables, self.options.deep, report).await?;
-        let (ids, missing) = blobs::check(self, ids, complete, &mut listed, report).await?;
+        let (ids, missing) = blobs::check(self, ids, complete, &named, &mut listed, report).await?;
         self.missing_blobs(missing, &named, &tables, report).await?;
         Ok(Summary {
             tables: named.tables.values().filter(|table| table.live).count() as u64,

@@ -125,10 +125,11 @@ async fn run(kind: Kind, before_it: Option<Kind>) {
     let committed = tokio::task::spawn_blocking(|| writers.join().unwrap()).await.unwrap();
     let last_owner = tokio::task::spawn_blocking(|| owners.join().unwrap()).await.unwrap();
 
-    // An hour and more without kills and faults: what can go then must go.
+    // Hours without kills and faults: what can go then must go.
     let _calm = storm.map(Storm::end);
     let before = garbage::Before::of(&place).await;
-    tokio::time::sleep(Duration::from_secs(75 * 60) / pace.speed + Duration::from_millis(500)).await;
+    let calm = garbage::calm(seconds * speed * 1_000);
+    tokio::time::sleep(calm / pace.speed + Duration::from_millis(500)).await;
     watched.store(false, Ordering::Release);
     let (history, checks) = watching.await.unwrap();
     last_owner.kill();
