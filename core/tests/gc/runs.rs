@@ -1,6 +1,7 @@
 //! Single runs: what goes when, what is told, what is refused, what it costs.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::FutureExt;
@@ -15,6 +16,7 @@ use isledb_core::maintain::{Maintenance, MaintenanceOptions, MergeOptions};
 use isledb_core::{Db, DbOptions, Error};
 
 use crate::bench::{Bench, HOUR, MINUTE};
+use crate::host::TestHost;
 
 /// Three flushes, the first two of which are overwritten by the third; then the first two tables are removed.
 fn overwritten(bench: &Bench) -> crate::bench::Owner {
@@ -137,6 +139,39 @@ fn what_was_never_published_goes_when_it_is_a_day_old() {
         (1, 1),
         "not ours to delete"
     );
+}
+
+/// A scan is due by the store's time: else an owner whose clock is slow never looks for garbage after one whose clock is right, and
+/// one whose clock is fast lists the bucket in every run.
+#[test]
+fn scans_come_round_whatever_the_clock_of_the_owner_says() {
+    for (behind, ahead) in [(48 * HOUR, Duration::ZERO), (Duration::ZERO, 48 * HOUR)] {
+        let (store_host, host) = (TestHost::new(), TestHost::new());
+        store_host.advance(behind);
+        host.advance(ahead);
+        let bench = Bench::over(MemoryStore::new(Arc::new(store_host.clone())), host, "db");
+        drop(overwritten(&bench));
+        let options = GcOptions { scan_interval: 3 * HOUR, ..GcOptions::default() };
+        let mut owner = bench.owner_with(options.clone());
+        let mut scans = Vec::new();
+        for run in 0..13 {
+            if owner.collect().scanned {
+                scans.push(run);
+            }
+            store_host.advance(HOUR);
+            bench.host.advance(HOUR);
+        }
+        assert_eq!(scans, [0, 3, 6, 9, 12], "{behind:?} behind, {ahead:?} ahead");
+
+        // Each run by a process of its own, as cron has it.
+        let scanned = (0..12).filter(|_| {
+            store_host.advance(HOUR);
+            bench.host.advance(HOUR);
+            bench.owner_with(options.clone()).collect().scanned
+        });
+        let least = if behind.is_zero() { 4 } else { 3 };
+        assert!(scanned.count() >= least, "{behind:?} behind, {ahead:?} ahead");
+    }
 }
 
 #[test]

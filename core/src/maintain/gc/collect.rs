@@ -25,6 +25,7 @@ use crate::format::blob::BlobId;
 use crate::format::gc::{DoomedBlobs, GcCheckpoint, Mark, PendingMarks};
 use crate::format::layout::Layout;
 use crate::format::manifest::{LogEntry, SstMeta};
+use crate::format::time::Timestamp;
 use crate::host::{Event, MAX_LIST_PAGE, Moment, Requests};
 use crate::maintain::plan::doomed::{self, BlobPlan};
 use crate::maintain::plan::sweep::{self, Seen, SweepPlan};
@@ -62,6 +63,8 @@ pub struct Gc {
     /// The manifest at the last look: it knows the tables that went since.
     before: Arc<Replay>,
     began: Option<Moment>,
+    /// The store's time as the last run learnt it.
+    store_time: Option<(u64, Moment)>,
     /// Log entries below are known to be gone.
     trimmed_below: u64,
 }
@@ -73,6 +76,7 @@ impl fmt::Debug for Gc {
             .field("options", &self.options)
             .field("before", &self.before)
             .field("began", &self.began)
+            .field("store_time", &self.store_time)
             .field("trimmed_below", &self.trimmed_below)
             .finish_non_exhaustive()
     }
@@ -100,7 +104,14 @@ impl Gc {
     /// Errors: `InvalidArgument` for an option out of its bounds.
     pub fn new(place: GcPlace, options: GcOptions, view: &ManifestView) -> Result<Gc> {
         options.validate()?;
-        Ok(Gc { place, options, before: view.replay.clone(), began: None, trimmed_below: 0 })
+        Ok(Gc {
+            place,
+            options,
+            before: view.replay.clone(),
+            began: None,
+            store_time: None,
+            trimmed_below: 0,
+        })
     }
 
     /// Runs if `interval` has passed since the last run began.
@@ -138,7 +149,9 @@ impl Gc {
     }
 
     async fn collect(&mut self, publisher: &mut Publisher) -> Result<GcReport> {
-        let mut loaded = self.place.load(publisher.view(), self.scan_interval_ms()).await?;
+        let (interval_ms, now_ms) = (millis(self.options.scan_interval), self.estimated_ms());
+        let due = |last: &GcCheckpoint| is_scan_due(last, interval_ms, now_ms);
+        let mut loaded = self.place.load(publisher.view(), due).await?;
         let looked = Moment::now(self.place.requests.host.as_ref());
         match mutated(Mutation::CollectWithoutSettling) {
             true => publisher.refresh().await?,
@@ -146,6 +159,7 @@ impl Gc {
         }
         let view = publisher.view().clone();
         let live = self.place.examine(&view, &loaded).await?;
+        self.store_time = Some((live.now_ms, Moment::now(self.place.requests.host.as_ref())));
         let mut plan = self.place.plan(&view, &self.before.state, &loaded, &live, &self.options);
         let mut report = GcReport {
             marked: plan.marked,
@@ -224,9 +238,21 @@ impl Gc {
         Ok(())
     }
 
-    fn scan_interval_ms(&self) -> u64 {
-        millis(self.options.scan_interval)
+    /// The store's time, without a request: by the process's own clock until a run has learnt it.
+    fn estimated_ms(&self) -> u64 {
+        let host = self.place.requests.host.as_ref();
+        match &self.store_time {
+            Some((ms, at)) => ms.saturating_add(at.elapsed_ms(host)),
+            None => host.now_unix_ns() / 1_000_000,
+        }
     }
+}
+
+/// True where the last scan was so long ago, in the store's time: at `now_ms`, or when the last run was. So a process whose
+/// clock is slow scans with its second run, be each of its runs a process of its own.
+fn is_scan_due(last: &GcCheckpoint, interval_ms: u64, now_ms: u64) -> bool {
+    let ms = |at: Timestamp| u64::try_from(at.unix_ms()).unwrap_or(0);
+    ms(last.scanned_at).saturating_add(interval_ms) <= now_ms.max(ms(last.updated_at))
 }
 
 impl GcPlace {
@@ -238,7 +264,7 @@ impl GcPlace {
         options.validate()?;
         let host = self.requests.host.as_ref();
         let before = ManifestView::load(self.manifest.as_ref(), host).await?;
-        let loaded = self.load(&before, 0).await?;
+        let loaded = self.load(&before, |_| true).await?;
         let (view, _) = before.refresh(self.manifest.as_ref(), host).await?;
         let (entries, examined_to) = self.entries(&view, &loaded.checkpoint.value).await?;
         let live = Live { entries, examined_to, now_ms: host.now_unix_ns() / 1_000_000 };
@@ -249,17 +275,14 @@ impl GcPlace {
         Ok(GcDryRun { sweep, blobs, log_entries, probes })
     }
 
-    async fn load(&self, view: &ManifestView, scan_interval_ms: u64) -> Result<Loaded> {
+    async fn load(&self, view: &ManifestView, is_scan_due: impl Fn(&GcCheckpoint) -> bool) -> Result<Loaded> {
         let (marks, checkpoint, doomed) = try_join3(
             documents::load_marks(self.marks.as_ref()),
             documents::load_checkpoint(self.marks.as_ref()),
             documents::load_doomed(&self.requests, &self.layout),
         )
         .await?;
-        // Nothing but the cost depends on when this is, so the process's own clock will do.
-        let host_ms = self.requests.host.now_unix_ns() / 1_000_000;
-        let scanned_ms = u64::try_from(checkpoint.value.scanned_at.unix_ms()).unwrap_or(0);
-        let scan_due = scanned_ms.saturating_add(scan_interval_ms) <= host_ms;
+        let scan_due = is_scan_due(&checkpoint.value);
         let scan = async {
             if !scan_due {
                 return Ok(None);
