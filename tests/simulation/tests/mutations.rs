@@ -29,7 +29,7 @@ const CAUGHT: &[(Mutation, Scenario, u64, u64)] = &[
     (SnapshotOfStaleState, Publishers, 101, 150),
     (YoungOrphansGo, Engine, 2, 8),
     (CollectWithoutSettling, Publishers, 4945, 5000),
-    (CollectBeforeFloor, Engine, 3481, 3997),
+    (CollectBeforeFloor, Publishers, 6636, 6637),
     (CollectWithoutGrace, Engine, 13, 7),
     (SettleByTableAlone, Engine, 319, 1654),
     (ForgetsOpenOutcome, Publishers, 29, 43),
