@@ -435,3 +435,30 @@ fn a_run_that_finds_nothing_is_cheap() {
     assert!(block_on(owner.gc.run_if_due(&mut owner.publisher)).unwrap().is_none());
     assert_eq!(meter.cost().requests(), after.requests());
 }
+
+/// What is deleted is known from marks and listings: no object is looked up, before its DELETE or after.
+#[test]
+fn deletes_go_by_the_thousand_and_nothing_is_looked_up_for_them() {
+    let bench = Bench::new();
+    let mut owner = overwritten(&bench);
+    for n in 0..1_200 {
+        bench.put_object(&format!("db/sstable/9-9-9-{n}.sst"), b"never published");
+    }
+    for n in 0..3 {
+        bench.put_object(&format!("db/manifest/probe/{n:027}"), b"");
+    }
+    let meter = bench.meter();
+    let (mut tables, mut probes, mut deletes) = (0, 0, 0);
+    for _ in 0..12 {
+        bench.host.advance(3 * HOUR);
+        let before = meter.cost();
+        let report = owner.collect();
+        let after = meter.cost();
+        let looks = (after.get - before.get, after.head - before.head);
+        assert_eq!(looks, (5, 1), "as a run that deletes nothing: {report:?}");
+        (tables, probes) = (tables + report.tables, probes + report.probes);
+        deletes += after.delete - before.delete;
+    }
+    assert_eq!((tables, probes), (1_202, 3));
+    assert_eq!(deletes, 1 + 2 + 1, "the removed ones, those that were never published, and the probes");
+}
