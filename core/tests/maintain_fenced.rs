@@ -9,17 +9,20 @@ mod maintain;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
+use std::time::Duration;
 
 use futures::executor::block_on;
-use isledb_core::host::{MemoryStore, ObjectStore};
+use isledb_core::host::{MemoryStore, Metered, ObjectStore};
 use isledb_core::maintain::{Maintenance, MaintenanceOptions};
 use isledb_core::read::{ReaderOptions, ScanOptions};
 use isledb_core::write::WriterOptions;
 use isledb_core::{Db, DbOptions, Error};
 
 use host::TestHost;
-use maintain::{Yielding, eager, poll_times, unnamed_tables};
+use maintain::faults::Faults;
+use maintain::{Yielding, eager, names, poll_times, unnamed_tables};
 
 fn open(store: &Arc<dyn ObjectStore>, host: &TestHost) -> Db {
     let options = DbOptions { probe: false, ..DbOptions::default() };
@@ -128,5 +131,74 @@ fn an_owner_whose_pass_was_dropped_takes_its_tables_back_once_it_hears_of_the_fe
             }
             assert_eq!(unnamed_tables(db.requests()).await, [] as [String; 0], "after {polls} polls");
         }
+    });
+}
+
+/// What it merged was committed by the rival that took its role, merged again, and the log entry that said so is gone: it cannot
+/// know, and must not take for its own to delete what views still read.
+#[test]
+fn an_owner_that_will_never_know_whether_its_entry_was_committed_deletes_nothing_when_it_is_closed() {
+    block_on(async {
+        let host = TestHost::new();
+        let store: Arc<dyn ObjectStore> = Arc::new(MemoryStore::new(Arc::new(host.clone())));
+        let faults = Faults::new(store.clone());
+        let metered = Metered::new(Arc::new(faults.clone()));
+        let meter = metered.meter();
+        let (db, rivals_db) =
+            (open(&(Arc::new(metered) as Arc<dyn ObjectStore>), &host), open(&store, &host));
+        let writer = rivals_db.writer(WriterOptions::default()).await.unwrap();
+        let three_flushes = async |round: u8| {
+            for flush in 0..3 {
+                writer.put(b"key", &[round, flush]).await.unwrap();
+                writer.flush().await.unwrap();
+            }
+        };
+        three_flushes(0).await;
+        let mut old = owner(&db).await;
+        // The store goes silent when the merge has its slot.
+        let silent = AtomicBool::new(false);
+        faults.set(move |request, key| {
+            if request == "put" && key.starts_with("db/manifest/log/") {
+                silent.store(true, Ordering::Relaxed);
+                return None;
+            }
+            let unavailable = || Error::Unavailable { object: key.into(), message: "silence".into() };
+            silent.load(Ordering::Relaxed).then(unavailable)
+        });
+        let error = old.run_once().await.unwrap_err();
+        assert!(matches!(error, Error::OutcomeUnknown { retry: true, .. }), "{error}");
+
+        let slots = async || names(store.as_ref(), "db/manifest/log/").await;
+        let decided = slots().await.pop().unwrap();
+
+        // The rival's claim commits it for its author. Then the log is trimmed.
+        let options = MaintenanceOptions { merge: None, ..MaintenanceOptions::default() };
+        let mut rival = rivals_db.maintenance(options).await.unwrap();
+        for round in 1.. {
+            three_flushes(round).await;
+            rival.run_once().await.unwrap();
+            host.advance(Duration::from_secs(3_600));
+            if !slots().await.contains(&decided) {
+                break;
+            }
+            assert!(round < 40, "the log is never trimmed");
+        }
+        drop(rival);
+        let view = rivals_db.reader(ReaderOptions::default()).await.unwrap().view();
+        let merged = &view.manifest().state().runs[0].ssts[0].id;
+        let mut rival = owner(&rivals_db).await;
+        rival.merge_everything().await.unwrap();
+        assert!(rival.view().state().table(merged).is_none(), "it was merged again");
+
+        faults.set(|_, _| None);
+        for _ in 0..2 {
+            let error = old.run_once().await.unwrap_err();
+            assert!(matches!(error, Error::OutcomeUnknown { retry: false, .. }), "{error}");
+        }
+        let requests = meter.cost().requests();
+        old.close().await.unwrap();
+        assert_eq!(meter.cost().requests(), requests);
+        let table = rivals_db.requests().get(&rivals_db.layout().sst(merged)).await;
+        assert!(table.is_ok(), "a view still reads it: {table:?}");
     });
 }
