@@ -80,6 +80,9 @@ impl std::fmt::Debug for GetResult {
     }
 }
 
+/// A body has room made for it at once up to this size: how long it is, is only what the store says.
+const MAX_ROOM_BYTES: u64 = 8 << 20;
+
 /// A body as a stream. A stream that ends early yields an error first, never a silent short body.
 pub struct Body(BoxStream<'static, Result<Bytes>>);
 
@@ -116,7 +119,8 @@ impl Body {
             }
             return Ok(first);
         }
-        let mut all = BytesMut::new();
+        // In one go, since a buffer that grows is there twice whenever it does.
+        let mut all = BytesMut::with_capacity(expected.min(MAX_ROOM_BYTES) as usize);
         let mut piece = Some(first);
         while let Some(p) = piece {
             if all.len() as u64 + p.len() as u64 > expected {

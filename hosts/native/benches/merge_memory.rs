@@ -32,6 +32,19 @@ unsafe impl GlobalAlloc for Counting {
         // SAFETY: as above.
         unsafe { System.alloc(layout) }
     }
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        let now = NOW.fetch_add(layout.size() as u64, Ordering::Relaxed) + layout.size() as u64;
+        MOST.fetch_max(now, Ordering::Relaxed);
+        // SAFETY: as above.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        let before = NOW.fetch_add(size as u64, Ordering::Relaxed);
+        MOST.fetch_max(before + size as u64, Ordering::Relaxed);
+        NOW.fetch_sub(layout.size() as u64, Ordering::Relaxed);
+        // SAFETY: as above.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         NOW.fetch_sub(layout.size() as u64, Ordering::Relaxed);
         // SAFETY: as above.
@@ -77,6 +90,8 @@ async fn merge(folder: &Path) {
     let merge = MergeOptions { table: table(), ..MergeOptions::default() };
     let options = MaintenanceOptions { merge: Some(merge), gc: None, ..MaintenanceOptions::default() };
     let mut owner = open(folder).maintenance(options).await.unwrap();
+    // From here on the system notes a new peak.
+    std::fs::write("/proc/self/clear_refs", "5").unwrap();
     let (began, before) = (Instant::now(), NOW.load(Ordering::Relaxed));
     MOST.store(before, Ordering::Relaxed);
     let report = owner.merge_everything().await.unwrap();
@@ -93,11 +108,15 @@ async fn merge(folder: &Path) {
     );
     println!("allocated at most {:.1} MiB", mib(MOST.load(Ordering::Relaxed)));
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    status.lines().filter(|line| line.starts_with("VmHWM")).for_each(|line| println!("{line}"));
+    let resident = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
+    if let Some(kib) = resident.and_then(|kib| kib.parse::<u64>().ok()) {
+        println!("resident at most {:.1} MiB", mib(kib << 10));
+    }
 }
 
 fn main() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    // As the command has it.
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let [task, folder, ..] = &arguments[..]
         && task == "merge"

@@ -11,17 +11,27 @@ use isledb_core::{Error, Result};
 ///
 /// On a dropped future the work goes on to its end: a write that is not waited for has an open outcome, as everywhere.
 pub(crate) async fn run<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    run_with(|| (), move |()| work()).await
+}
+
+/// As [`run`], with something that the caller's thread makes when the work begins. Room for what is read is such a thing: an
+/// allocator that keeps an arena for each thread would end with as much again in dozens of them.
+pub(super) async fn run_with<M: Send + 'static, T: Send + 'static>(
+    make: impl FnOnce() -> M,
+    work: impl FnOnce(M) -> Result<T> + Send + 'static,
+) -> Result<T> {
     match tokio::runtime::Handle::try_current() {
         Ok(runtime) => {
             // Requests that are sent together begin together, as over a network. A file is so fast that the first would be
             // done before the second begins, and a meter would count round trips that nobody waits for.
             tokio::task::yield_now().await;
-            runtime.spawn_blocking(work).await.unwrap_or_else(|died| {
+            let made = make();
+            runtime.spawn_blocking(move || work(made)).await.unwrap_or_else(|died| {
                 let message = format!("the file work did not end: {died}");
                 Err(Error::Unavailable { object: "folder".to_owned(), message })
             })
         }
-        Err(_) => work(),
+        Err(_) => work(make()),
     }
 }
 

@@ -13,7 +13,7 @@ use isledb_core::host::{Body, GetOptions, GetResult, ObjectMeta, Version};
 use isledb_core::{Error, Result};
 use sha2::{Digest, Sha256};
 
-use super::blocking::{io_error, run};
+use super::blocking::{io_error, run_with};
 use crate::positioned::read_exact_at;
 
 /// Objects up to this size carry a hash of their content as version, wherever they lie.
@@ -56,8 +56,20 @@ pub(super) fn version(key: &str, path: &Path) -> Result<Option<Version>> {
     }
 }
 
-/// A get. The version belongs to exactly the bytes that are read: both come from one open file.
-pub(super) fn get(key: Arc<str>, path: &Path, options: GetOptions) -> Result<GetResult> {
+/// Room for the body that is asked for; none where its length is not known yet.
+pub(super) fn room_for(asked: Option<Range<u64>>) -> Vec<u8> {
+    let asked = asked.map_or(0, |range| range.end.saturating_sub(range.start));
+    if asked <= PIECE_BYTES { room(asked) } else { Vec::new() }
+}
+
+fn room(bytes: u64) -> Vec<u8> {
+    // At most a piece.
+    Vec::with_capacity(bytes as usize)
+}
+
+/// A get. The version belongs to exactly the bytes that are read: both come from one open file. A body goes into `room` where it
+/// fits.
+pub(super) fn get(key: Arc<str>, path: &Path, options: GetOptions, room: Vec<u8>) -> Result<GetResult> {
     let opened = open(&key, path)?;
     let (meta, content) = meta_and_content(&key, &opened)?;
     if options.if_none_match.is_some() && options.if_none_match == meta.version {
@@ -76,7 +88,8 @@ pub(super) fn get(key: Arc<str>, path: &Path, options: GetOptions) -> Result<Get
         // Within the content, whose length is a usize.
         Some(content) => Body::once(content.slice(range.start as usize..range.end as usize)),
         None if range.end - range.start <= PIECE_BYTES => {
-            let piece = read_range(&opened.file, range.clone()).map_err(|error| io_error(&key, &error))?;
+            let piece =
+                read_range(&opened.file, range.clone(), room).map_err(|error| io_error(&key, &error))?;
             Body::once(piece)
         }
         None => pieces(key, opened.file, range.clone()),
@@ -88,7 +101,7 @@ pub(super) fn get(key: Arc<str>, path: &Path, options: GetOptions) -> Result<Get
 pub(super) fn version_of_file(key: &str, file: &File) -> io::Result<Version> {
     let metadata = file.metadata()?;
     if has_hashed_version(key, metadata.len()) {
-        return Ok(hash(&read_range(file, 0..metadata.len())?));
+        return Ok(hash(&read_range(file, 0..metadata.len(), Vec::new())?));
     }
     Ok(identity(&metadata))
 }
@@ -97,7 +110,7 @@ pub(super) fn version_of_file(key: &str, file: &File) -> io::Result<Version> {
 fn meta_and_content(key: &str, opened: &Opened) -> Result<(ObjectMeta, Option<Bytes>)> {
     let size = opened.metadata.len();
     let (version, content) = if has_hashed_version(key, size) {
-        let content = read_range(&opened.file, 0..size).map_err(|error| io_error(key, &error))?;
+        let content = read_range(&opened.file, 0..size, Vec::new()).map_err(|error| io_error(key, &error))?;
         (hash(&content), Some(content))
     } else {
         (identity(&opened.metadata), None)
@@ -148,16 +161,19 @@ fn pieces(key: Arc<str>, file: File, range: Range<u64>) -> Body {
             }
             let end = rest.end.min(rest.start + PIECE_BYTES);
             let piece = rest.start..end;
-            let read = run(move || read_range(&file, piece).map_err(|error| io_error(&key, &error))).await?;
+            let make_room = || room(end - rest.start);
+            let read = move |room| read_range(&file, piece, room).map_err(|error| io_error(&key, &error));
+            let read = run_with(make_room, read).await?;
             Ok(Some((read, end..rest.end)))
         }
     })))
 }
 
 /// All bytes of a range that lies within the file, else an error.
-fn read_range(file: &File, range: Range<u64>) -> io::Result<Bytes> {
+fn read_range(file: &File, range: Range<u64>, room: Vec<u8>) -> io::Result<Bytes> {
     let length = usize::try_from(range.end - range.start).map_err(io::Error::other)?;
-    let mut buffer = vec![0; length];
+    let mut buffer = if room.capacity() < length { Vec::with_capacity(length) } else { room };
+    buffer.resize(length, 0);
     read_exact_at(file, &mut buffer, range.start)?;
     Ok(buffer.into())
 }

@@ -13,7 +13,7 @@ use isledb_core::host::{
 use isledb_core::maybe::BoxFuture;
 use isledb_core::{Error, Result};
 
-use super::blocking::{io_error, run};
+use super::blocking::{io_error, run, run_with};
 use super::key::path_of;
 use super::write::Temporary;
 use super::{list, read, write};
@@ -64,7 +64,8 @@ impl ObjectStore for FileStore {
     fn get<'a>(&'a self, key: &'a str, options: GetOptions) -> BoxFuture<'a, Result<GetResult>> {
         Box::pin(async move {
             let (path, key) = (path_of(&self.root, key)?, Arc::from(key));
-            run(move || read::get(key, &path, options)).await
+            let asked = options.range.clone();
+            run_with(|| read::room_for(asked), move |room| read::get(key, &path, options, room)).await
         })
     }
 
