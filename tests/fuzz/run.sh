@@ -40,25 +40,6 @@ while read -r name length; do
 done <"$work/seeds/targets"
 [ $# = 0 ] || names=("$@")
 
-cpu_so_far() {
-  [ -f "$results" ] || { echo 0; return; }
-  python3 -c 'import json,sys; print(int(json.load(open(sys.argv[1])).get(sys.argv[2],{}).get("cpu_seconds",0)))' "$results" "$1"
-}
-
-record() {
-  python3 - "$results" "$@" <<'PY'
-import json, os, sys
-path, name, executions, seconds, findings = sys.argv[1:]
-totals = json.load(open(path)) if os.path.exists(path) else {}
-line = totals.setdefault(name, {"executions": 0, "cpu_seconds": 0, "findings": 0})
-for key, more in zip(("executions", "cpu_seconds", "findings"), (executions, seconds, findings)):
-    line[key] += int(more)
-with open(path + ".new", "w") as out:
-    out.write("{\n" + ",\n".join(f"  {json.dumps(k)}: {json.dumps(totals[k])}" for k in sorted(totals)) + "\n}\n")
-os.replace(path + ".new", path)
-PY
-}
-
 found=()
 # One round of one target. What a target may take: 1 GiB in all, 256 MiB at once, 10 s for one input.
 fuzz() {
@@ -77,7 +58,8 @@ fuzz() {
     grep -hE 'panicked at|ERROR|SUMMARY|Test unit written' -A 1 "$log" | head -n 20
     echo "to keep it: cp FILE $here/found/$name/ && cargo test -p isledb-fuzz --test replay" >&2
   fi
-  [ "$until" = 0 ] || record "$name" "${executions:-0}" "${cpu:-0}" $((status != 0))
+  [ "$until" = 0 ] || python3 tests/totals.py "$results" add "$name" \
+    executions="${executions:-0}" cpu_seconds="${cpu:-0}" findings=$((status != 0))
 }
 
 if [ "$until" = 0 ]; then
@@ -88,7 +70,7 @@ else
     left=0
     for name in "${names[@]}"; do
       # A target that has found something waits for its repair.
-      [[ " ${found[*]-} " != *" $name "* ]] && [ "$(cpu_so_far "$name")" -lt "$until" ] || continue
+      [[ " ${found[*]-} " != *" $name "* ]] && [ "$(python3 tests/totals.py "$results" of "$name" cpu_seconds)" -lt "$until" ] || continue
       left=1
       fuzz "$name"
     done

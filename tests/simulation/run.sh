@@ -21,25 +21,6 @@ build() {
   trap 'rm -f "$simulate"' EXIT
 }
 
-so_far() {
-  [ -f "$results" ] || { echo 0; return; }
-  python3 -c 'import json,sys; print(json.load(open(sys.argv[1])).get(sys.argv[2],{}).get("seeds",0))' "$results" "$1"
-}
-
-record() {
-  python3 - "$results" "$@" <<'PY'
-import json, os, sys
-path, name, seeds, flushes, seconds, failures = sys.argv[1:]
-totals = json.load(open(path)) if os.path.exists(path) else {}
-line = totals.setdefault(name, {"seeds": 0, "flushes": 0, "cpu_seconds": 0, "failures": 0})
-for key, more in zip(("seeds", "flushes", "cpu_seconds", "failures"), (seeds, flushes, seconds, failures)):
-    line[key] += int(more)
-with open(path + ".new", "w") as out:
-    out.write("{\n" + ",\n".join(f"  {json.dumps(k)}: {json.dumps(totals[k])}" for k in sorted(totals)) + "\n}\n")
-os.replace(path + ".new", path)
-PY
-}
-
 case ${1:-} in
   --until)
     until=${2:?$usage}
@@ -48,7 +29,7 @@ case ${1:-} in
     while [ $left = 1 ] && [ $failed = 0 ]; do
       left=0
       for scenario in publishers engine; do
-        first=$(so_far "$scenario")
+        first=$(python3 tests/totals.py "$results" of "$scenario" seeds)
         [ "$first" -lt "$until" ] || continue
         left=1
         TIMEFORMAT='%U %S'
@@ -59,7 +40,8 @@ case ${1:-} in
         cpu=$(awk 'NF == 2 { print int($1 + $2 + 0.5) }' "$simulate.time" | tail -n 1)
         rm -f "$simulate.out" "$simulate.time"
         [ $status = 0 ] || failed=1
-        record "$scenario" "${seeds:-0}" "${flushes:-0}" "${cpu:-0}" "$failed"
+        python3 tests/totals.py "$results" add "$scenario" \
+          seeds="${seeds:-0}" flushes="${flushes:-0}" cpu_seconds="${cpu:-0}" failures="$failed"
         [ $failed = 0 ] || break
       done
     done

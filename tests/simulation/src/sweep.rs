@@ -32,14 +32,12 @@ pub fn sweep(scenario: Scenario, seeds: std::ops::Range<u64>, threads: usize, op
                         return;
                     }
                     run.fetch_add(1, Ordering::Relaxed);
-                    // A panic of the engine is a failure of this seed. Its world goes with it.
-                    let report = catch_unwind(AssertUnwindSafe(|| scenario.run(seed, options)));
-                    match report {
-                        Ok(report) if report.violation.is_none() => {
+                    match unless_it_panics(|| scenario.run(seed, options)) {
+                        Some(report) if report.violation.is_none() => {
                             flushes.fetch_add(report.flushes as u64, Ordering::Relaxed);
                             removals.fetch_add(report.removals as u64, Ordering::Relaxed);
                         }
-                        Ok(_) | Err(_) => {
+                        Some(_) | None => {
                             failed.fetch_min(seed, Ordering::Relaxed);
                         }
                     }
@@ -51,19 +49,25 @@ pub fn sweep(scenario: Scenario, seeds: std::ops::Range<u64>, threads: usize, op
     Sweep { seeds: run.into_inner(), flushes: flushes.into_inner(), removals: removals.into_inner(), failed }
 }
 
+/// What a history comes to. `None`: the engine panicked, which is a failure of the seed; its world goes with it.
+fn unless_it_panics(history: impl FnOnce() -> Report) -> Option<Report> {
+    catch_unwind(AssertUnwindSafe(history)).ok()
+}
+
 /// Leaves out of a failing history whatever it does not need to fail in the same way: actors, faults, incidents. `None`
-/// where the seed does not fail.
+/// where the seed does not fail, and where it fails by a panic of the engine, whose place says more than fewer actors would.
 ///
 /// Cost: one history for each of its parts, some thirty.
 pub fn shrink(scenario: Scenario, seed: u64, options: &Options) -> Option<(Options, Report)> {
-    let mut smallest = scenario.run(seed, options);
+    let mut smallest = unless_it_panics(|| scenario.run(seed, options))?;
     let check = smallest.violation.as_ref()?.check;
     let mut options = options.clone();
     for part in smallest.parts.clone() {
         let mut fewer = options.clone();
         fewer.without.push(part);
-        let report = scenario.run(seed, &fewer);
-        if report.violation.as_ref().is_some_and(|violation| violation.check == check) {
+        let report = unless_it_panics(|| scenario.run(seed, &fewer));
+        let is_same = |report: &Report| report.violation.as_ref().is_some_and(|found| found.check == check);
+        if let Some(report) = report.filter(is_same) {
             (options, smallest) = (fewer, report);
         }
     }
@@ -74,8 +78,10 @@ pub fn shrink(scenario: Scenario, seed: u64, options: &Options) -> Option<(Optio
 #[cfg(feature = "mutations")]
 pub fn caught(scenario: Scenario, seed: u64, mutation: isledb_core::mutation::Mutation) -> Option<String> {
     let options = Options { mutation: Some(mutation), ..Options::default() };
-    let report = catch_unwind(AssertUnwindSafe(|| scenario.run(seed, &options)));
-    report.map_or(Some("a panic".to_owned()), |report| Some(report.violation?.check.to_string()))
+    match unless_it_panics(|| scenario.run(seed, &options)) {
+        Some(report) => Some(report.violation?.check.to_string()),
+        None => Some("a panic".to_owned()),
+    }
 }
 
 /// The command that replays a history with its whole trace.
@@ -86,4 +92,16 @@ pub fn command(scenario: Scenario, seed: u64, options: &Options) -> String {
     };
     let name = scenario.name();
     format!("cargo run --profile simulation -p isledb-simulation -- replay {name} {seed}{without}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_of_the_engine_ends_its_history_alone() {
+        assert!(unless_it_panics(|| panic!("as the engine would")).is_none());
+        let options = Options::default();
+        assert!(unless_it_panics(|| Scenario::Publishers.run(0, &options)).is_some());
+    }
 }
