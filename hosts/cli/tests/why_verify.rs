@@ -101,7 +101,7 @@ fn verify_is_silent_on_what_is_sound_and_names_what_is_not() {
     // Without the manifest nothing can be said of the rest.
     std::fs::write(place.path("db/manifest/CURRENT"), b"{").unwrap();
     let ran = isledb(&["verify", &url]);
-    assert!(ran.stdout.starts_with("corrupt\tdb/manifest/CURRENT at byte 0\t"), "{}", ran.stdout);
+    assert!(ran.stdout.starts_with("corrupt\tdb/manifest/CURRENT at byte 1\t"), "{}", ran.stdout);
     ran.failed(5);
     isledb(&["verify", &place.path("nothing").display().to_string()]).failed(1);
     assert!(isledb(&["verify", &url, "--concurrency", "0"]).failed(2).contains("concurrency 0: 1 to 64"));
