@@ -5,7 +5,15 @@ usage: test_fixtures.py COMPONENT BUCKETS
 import base64, hashlib, json, pathlib, sys
 from wasmtime import Engine
 from wasmtime.component import Component
-from read_bucket import entries, open_bucket
+from read_bucket import open_bucket, record
+
+
+def entries(call, database):
+    """All of them, a page at a time."""
+    scan = call("[method]database.scan", database, record(start=None, end=None, prefix=None, limit=None, reverse=False))
+    while page := call("[method]scan.next-page", scan, 1000, 1 << 20):
+        yield from page
+
 
 engine = Engine()
 component = Component.from_file(engine, sys.argv[1])
