@@ -288,6 +288,21 @@ fn blobs_are_fetched_together() {
 }
 
 #[test]
+fn the_blobs_of_64_keys_take_one_round() {
+    for (count, rounds) in [(64, 3), (65, 4)] {
+        let (made, contents) = blobs(&vec![100; count]);
+        let keys: Vec<Bytes> = (0..count as u64).map(key).collect();
+        let (source, meter) = metered(Arc::new(made.store.clone()));
+        block_on(async {
+            let got = open(&source).await.get_many(&keys).await.unwrap();
+            assert!(got.iter().zip(&contents).all(|(got, wanted)| got.as_ref().unwrap() == wanted));
+            let requests = 2 + count as u64;
+            within(&format!("open + get of {count} blobs"), meter.cost(), rounds, requests, 32 * KIB);
+        });
+    }
+}
+
+#[test]
 fn large_blobs_are_not_read_before_there_is_room() {
     // The three behind the first pass 16 MiB together.
     let (made, contents) = blobs(&[10, 7 << 20, 7 << 20, 7 << 20]);

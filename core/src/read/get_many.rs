@@ -15,8 +15,8 @@ use crate::format::blob::BlobId;
 use crate::host::Begun;
 use crate::sort::sort_indexes;
 
-/// So many blobs of one call are fetched at once.
-const MAX_BLOBS_AT_ONCE: usize = 32;
+/// So many blobs of one call are fetched at once: as many requests as a scan has under way.
+const MAX_BLOBS_AT_ONCE: usize = 64;
 
 impl Reader {
     /// The live value of each of `keys`, or `None`, in their order; all of one view. Keys may come twice, which costs
