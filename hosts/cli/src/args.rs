@@ -143,6 +143,16 @@ pub(crate) struct Global {
     /// Allow an endpoint without TLS
     #[arg(long, global = true, env = "ISLEDB_ALLOW_HTTP", hide_env = true, help_heading = "Store")]
     pub(crate) allow_http: bool,
+    /// Go on behind the version of ticket:FILE, by the signer that it names, with the token in this file
+    #[arg(
+        long,
+        global = true,
+        env = "ISLEDB_SIGNER_TOKEN",
+        hide_env = true,
+        value_name = "FILE",
+        help_heading = "Store"
+    )]
+    pub(crate) signer_token: Option<PathBuf>,
     /// Keep parts of tables and blobs in this folder, for this and other processes
     #[arg(
         long,

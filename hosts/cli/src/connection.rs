@@ -1,5 +1,6 @@
 //! A database as a URL names it: its store, metered, and the engine on top.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,11 +15,14 @@ use isledb::tail::{TailOptions, Tailer};
 use isledb::ticket::{TicketDraft, TicketRange};
 use isledb::verify::{Verification, VerifyOptions};
 use isledb::write::{Writer, WriterOptions};
-use isledb::{Db, DbOptions, DiskCache, DiskCacheCounters, DiskCacheOptions, Error, Presigner, Provider};
+use isledb::{
+    Db, DbOptions, DiskCache, DiskCacheCounters, DiskCacheOptions, Error, Presigner, Provider, SignerToken,
+};
 
 use crate::args::{Global, Role};
 use crate::as_of::FixedManifest;
-use crate::exit::Outcome;
+use crate::exit::{Failure, Outcome};
+use crate::signer::Access;
 use crate::{exporter, signing};
 
 /// The longest that a command waits at its end for its disk cache.
@@ -71,7 +75,7 @@ pub(crate) struct Connection {
 impl Connection {
     /// No request is sent yet.
     pub(crate) fn open(url: &str, global: &Global) -> Outcome<Connection> {
-        let place = isledb::open_store(url, &store_options(global))?;
+        let place = isledb::open_store(url, &store_options(global)?)?;
         let metered = Metered::new(Arc::new(isledb::Observed::new(place.store)));
         let cache = disk_cache(global).map(|options| DiskCache::open(&options)).transpose()?;
         let metering = Metering { provider: place.provider, meter: metered.meter(), cache };
@@ -266,14 +270,24 @@ fn retry(timeout: Duration) -> RetryPolicy {
     RetryPolicy { deadline_ms, attempt_timeout_ms: default.attempt_timeout_ms.min(deadline_ms), ..default }
 }
 
-fn store_options(global: &Global) -> isledb::StoreOptions {
-    isledb::StoreOptions {
+fn store_options(global: &Global) -> Outcome<isledb::StoreOptions> {
+    let signer_token = global.signer_token.as_deref().map(signer_token).transpose()?;
+    Ok(isledb::StoreOptions {
         endpoint: global.endpoint.clone(),
         region: global.region.clone(),
         path_style: if global.virtual_hosted { Some(false) } else { global.path_style.then_some(true) },
         allow_http: global.allow_http,
+        signer_token,
         disk_cache: None,
-    }
+    })
+}
+
+/// The first token of a file such as `isledb serve --token` takes.
+fn signer_token(path: &Path) -> Outcome<SignerToken> {
+    let shown = path.display().to_string();
+    let text = std::fs::read_to_string(path).map_err(|error| Failure::file(&shown, &error))?;
+    let first = Access::tokens_of(&text).into_iter().next();
+    Ok(first.ok_or_else(|| Failure::usage(format!("{shown} holds no token")))?.into())
 }
 
 fn disk_cache(global: &Global) -> Option<DiskCacheOptions> {

@@ -6,9 +6,12 @@
 
 mod support;
 
+use std::io::{BufRead, BufReader};
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 use support::http::{Answer, Serving, call, get, parts};
-use support::{Place, isledb};
+use support::{Place, isledb, spawn};
 
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
@@ -109,6 +112,14 @@ fn a_ticket_of_the_signer_is_read_by_the_command() {
     // The version stays what it was, and the signer has the new one.
     isledb(&["put", &place.url(), "d", "4"]).ok();
     isledb(&["get", &address, "d"]).failed(1);
+    // Who has a token goes on to it, beyond what the ticket names.
+    let token = place.file("token.txt", format!("# ours\n{TOKEN}\n").as_bytes());
+    assert_eq!(isledb(&["get", &address, "d", "--signer-token", &token]).ok(), "4");
+    assert_eq!(isledb(&["scan", &address, "--count", "--signer-token", &token]).ok(), "3\n");
+    let wrong = place.file("wrong.txt", b"0123456789abcdef");
+    let refused = isledb(&["get", &address, "d", "--signer-token", &wrong]).failed(7);
+    assert!(refused.contains("check the token"), "{refused}");
+    assert!(!refused.contains("0123456789abcdef"), "{refused}");
     let renewed = post(&serving, "/v1/ticket", &json!({"prefix": "db"}));
     let file = place.file("renewed.json", &renewed.body);
     assert_eq!(isledb(&["get", &format!("ticket:{file}"), "d"]).ok(), "4");
@@ -137,6 +148,28 @@ fn a_ticket_of_the_signer_is_read_by_the_command() {
     let file = place.file("short.json", &short.body);
     let expired = isledb(&["get", &format!("ticket:{file}"), "a"]).failed(9);
     assert!(expired.contains("ask whoever signed it"), "{expired}");
+}
+
+#[test]
+fn a_tail_of_a_ticket_outlives_it_by_the_signer() {
+    const LIFE: Duration = Duration::from_secs(3);
+    let place = Place::filled();
+    let serving = serve(&place.url(), &[]);
+    let life_ms = u64::try_from(LIFE.as_millis()).unwrap();
+    let ticket = post(&serving, "/v1/ticket", &json!({"prefix": "db", "ttl_ms": life_ms}));
+    let address = format!("ticket:{}", place.file("view.json", &ticket.body));
+    let token = place.file("token.txt", TOKEN.as_bytes());
+    let begun = Instant::now();
+    let arguments = ["tail", &address, "--from", "begin", "--follow", "--json", "--signer-token", &token];
+    let mut following = spawn(&arguments);
+    let mut lines = BufReader::new(following.stdout.take().unwrap()).lines();
+    let mut next = || serde_json::from_str::<Value>(&lines.next().unwrap().unwrap()).unwrap()["key"].clone();
+    assert_eq!([next(), next(), next(), next()], ["a", "b", "c", "b"]);
+    std::thread::sleep((LIFE + Duration::from_millis(100)).saturating_sub(begun.elapsed()));
+    isledb(&["put", &place.url(), "d", "4"]).ok();
+    assert_eq!(next(), "d");
+    following.kill().unwrap();
+    following.wait().unwrap();
 }
 
 #[test]

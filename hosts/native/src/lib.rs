@@ -73,7 +73,7 @@ pub use presign::{PresignedMethod, Presigner};
 pub use sqlite::{SqliteFile, SqliteManifest, SqliteMarks};
 pub use tokio_host::TokioHost;
 pub use url::{OpenedStore, Provider, StoreOptions, open_store};
-pub use view_ticket::{TicketStore, read_ticket};
+pub use view_ticket::{SignerToken, TicketStore, read_ticket};
 
 use std::sync::Arc;
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use isledb_core::host::{MemoryStore, ObjectStore, PriceList};
 use isledb_core::{Error, Result};
 
-use crate::{CloudStore, DiskCacheOptions, Presigner, TicketStore, TokioHost, read_ticket};
+use crate::{CloudStore, DiskCacheOptions, Presigner, SignerToken, TicketStore, TokioHost, read_ticket};
 use variables::Variables;
 
 /// What a URL alone does not say. Everything that is left out comes from the provider's usual environment variables.
@@ -27,6 +27,9 @@ pub struct StoreOptions {
     /// Permits addresses that begin with `http://`: keys and data travel in the clear, and anybody on the way can read and
     /// change them.
     pub allow_http: bool,
+    /// `ticket:` alone: goes on to newer versions, with this token for the signer that the ticket names; see
+    /// [`TicketStore::following`](crate::TicketStore::following). Default: the ticket stays at its version.
+    pub signer_token: Option<SignerToken>,
     /// A cache on the local disk, which [`open_with`](crate::open_with) puts between the engine and the store. Default: none.
     /// [`open_store`] gives the store without it, so that whoever counts requests counts beneath the cache; then
     /// [`DiskCache::over`](crate::DiskCache::over) adds it. Nothing is cached of `memory:`.
@@ -98,7 +101,7 @@ impl std::fmt::Debug for OpenedStore {
 /// | `az://container/prefix` | Azure. `AZURE_STORAGE_ACCOUNT_NAME`, `AZURE_STORAGE_ACCOUNT_KEY`, `AZURE_STORAGE_CONNECTION_STRING` and the other `AZURE_*` variables; `AZURITE_BLOB_STORAGE_URL` for an emulator |
 /// | `file:///dir/name`, `./dir/name`, `/dir/name` | a folder; the last name is the prefix in the folder above it |
 /// | `memory:` | this process, until the store is dropped |
-/// | `ticket:FILE` | the one version of a view ticket, to read; see [`TicketStore`](crate::TicketStore). The file is read at once |
+/// | `ticket:FILE` | the one version of a view ticket, to read, or with `signer_token` what comes after it; see [`TicketStore`](crate::TicketStore). The file is read at once |
 ///
 /// Errors: `InvalidArgument` for a URL that names no store, plain HTTP that was not permitted, and settings that do not
 /// fit together; those of [`read_ticket`](crate::read_ticket).
@@ -113,8 +116,11 @@ fn open_with(url: &str, options: &StoreOptions, variables: &Variables) -> Result
         return Ok(OpenedStore { store, prefix, provider: Provider::Memory, address: None, presigner: None });
     }
     if let Some(file) = url.strip_prefix("ticket:") {
-        let store = Arc::new(TicketStore::new(read_ticket(file)?, options.allow_http)?);
-        let prefix = store.ticket().prefix.clone();
+        let mut store = TicketStore::new(read_ticket(file)?, options.allow_http)?;
+        if let Some(token) = &options.signer_token {
+            store = store.following(token.clone())?;
+        }
+        let (prefix, store) = (store.ticket().prefix.clone(), Arc::new(store));
         return Ok(OpenedStore { store, prefix, provider: Provider::Ticket, address: None, presigner: None });
     }
     let (scheme, rest) = match url.split_once("://") {

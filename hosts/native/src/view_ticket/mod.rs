@@ -1,9 +1,13 @@
 //! A view ticket as a store: `ticket:FILE` wherever a database's URL is wanted.
 
 mod answer;
+mod follow;
 mod store;
 
+pub use follow::SignerToken;
 pub use store::TicketStore;
+
+use store::permit;
 
 use std::path::Path;
 

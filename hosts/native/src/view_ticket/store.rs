@@ -1,5 +1,6 @@
 //! The store.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,18 +17,22 @@ use reqwest::header::{IF_NONE_MATCH, RANGE};
 use reqwest::redirect::Policy;
 
 use super::answer;
+use super::follow::{Following, SignerToken};
 use crate::{TokioHost, cloud};
 
 /// The objects of one view ticket.
 ///
 /// CURRENT is what the ticket carries, without a request; every other object is one GET of its URL. There is nothing else:
-/// no HEAD, no listing, no writing, no suffix ranges, no redirects, and nothing at all once the ticket has expired.
+/// no HEAD, no listing, no writing, no suffix ranges, no redirects, and nothing at all once the ticket has expired, unless it
+/// [follows](TicketStore::following).
 pub struct TicketStore {
     ticket: Arc<Ticket>,
     current: String,
     urls: HashMap<String, String>,
     client: reqwest::Client,
     host: TokioHost,
+    allow_http: bool,
+    following: Option<Following>,
 }
 
 impl TicketStore {
@@ -37,15 +42,7 @@ impl TicketStore {
     pub fn new(ticket: Ticket, allow_http: bool) -> Result<TicketStore> {
         cloud::install_tls();
         let layout = ticket.layout()?;
-        if !allow_http && let Some(url) = ticket.objects.values().find(|url| is_in_the_clear(url)) {
-            let host = url.split('/').nth(2).unwrap_or_default();
-            return Err(Error::InvalidArgument {
-                what: format!(
-                    "the ticket's objects are at http://{host}, plain HTTP, on which anybody may read and change the data; \
-                     permit it by allow_http (--allow-http)"
-                ),
-            });
-        }
+        ticket.objects.values().try_for_each(|url| permit(url, allow_http))?;
         let client = reqwest::Client::builder()
             .redirect(Policy::none())
             .connect_timeout(Duration::from_secs(5))
@@ -55,7 +52,24 @@ impl TicketStore {
             .map_err(|error| Error::InvalidArgument { what: format!("an HTTP client: {error}") })?;
         let urls = ticket.objects.iter().map(|(key, url)| (layout.full(key), url.clone())).collect();
         let current = layout.current();
-        Ok(TicketStore { ticket: Arc::new(ticket), current, urls, client, host: TokioHost::new() })
+        let (ticket, host) = (Arc::new(ticket), TokioHost::new());
+        Ok(TicketStore { ticket, current, urls, client, host, allow_http, following: None })
+    }
+
+    /// Goes on to newer versions: each GET of CURRENT is a request to the URL that the ticket has for it, with If-None-Match, and
+    /// what the ticket does not name, or no longer, is one more call of the signer that it names, which gets `token`.
+    /// **So follow tickets of those alone who may have the token**: a ticket can name any address as its signer.
+    ///
+    /// Errors: `InvalidArgument` for a ticket that does not say how to follow it, and for addresses in the clear that are not
+    /// permitted.
+    pub fn following(mut self, token: impl Into<SignerToken>) -> Result<TicketStore> {
+        let Some(follow) = &self.ticket.follow else {
+            let what =
+                "this ticket stays at its version: whoever signed it named no signer to follow".to_owned();
+            return Err(Error::InvalidArgument { what });
+        };
+        self.following = Some(Following::new(follow, token.into(), self.allow_http)?);
+        Ok(self)
     }
 
     /// The ticket.
@@ -86,11 +100,26 @@ impl TicketStore {
         Ok(GetResult { meta, range, body })
     }
 
-    async fn fetch(&self, key: &str, options: GetOptions) -> Result<GetResult> {
-        let Some(url) = self.urls.get(key) else {
-            return Err(Error::Permission { object: key.to_owned(), message: self.left_out() });
+    /// Where `key` is.
+    async fn url(&self, key: &str) -> Result<Cow<'_, str>> {
+        let now_ms = self.host.now_unix_ns() / 1_000_000;
+        let in_time = self.ticket.check_time(now_ms);
+        let named = match &self.following {
+            Some(following) if key == self.current => Some(following.current()),
+            _ => self.urls.get(key).map(String::as_str),
         };
-        let mut request = self.client.get(url);
+        match (in_time, named, &self.following) {
+            (Ok(()), Some(url), _) => Ok(Cow::Borrowed(url)),
+            (_, _, Some(following)) => Ok(Cow::Owned(following.url(&self.client, key, now_ms).await?)),
+            (Err(expired), _, None) => Err(expired),
+            (Ok(()), None, None) => {
+                Err(Error::Permission { object: key.to_owned(), message: self.left_out() })
+            }
+        }
+    }
+
+    async fn fetch(&self, key: &str, options: GetOptions) -> Result<GetResult> {
+        let mut request = self.client.get(self.url(key).await?.as_ref());
         if let Some(range) = &options.range {
             if range.start >= range.end {
                 let what = format!("{key}: bytes {range:?}: no request asks for none");
@@ -113,6 +142,21 @@ impl TicketStore {
     }
 }
 
+/// Errors: `InvalidArgument` for an address in the clear, unless it is permitted.
+pub(super) fn permit(url: &str, allow_http: bool) -> Result<()> {
+    if allow_http || !is_in_the_clear(url) {
+        return Ok(());
+    }
+    // The rest of the URL is a secret.
+    let host = url.split('/').nth(2).unwrap_or_default();
+    Err(Error::InvalidArgument {
+        what: format!(
+            "the ticket leads to http://{host}, plain HTTP, on which anybody may read and change the data; \
+             permit it by allow_http (--allow-http)"
+        ),
+    })
+}
+
 /// To another machine, without TLS.
 fn is_in_the_clear(url: &str) -> bool {
     let Some(rest) = url.strip_prefix("http://") else { return false };
@@ -130,8 +174,11 @@ fn reads_alone<T>(object: &str) -> Result<T> {
 impl ObjectStore for TicketStore {
     fn get<'a>(&'a self, key: &'a str, options: GetOptions) -> BoxFuture<'a, Result<GetResult>> {
         Box::pin(async move {
-            self.ticket.check_time(self.host.now_unix_ns() / 1_000_000)?;
-            if key == self.current { self.carried(&options) } else { self.fetch(key, options).await }
+            if key == self.current && self.following.is_none() {
+                self.ticket.check_time(self.host.now_unix_ns() / 1_000_000)?;
+                return self.carried(&options);
+            }
+            self.fetch(key, options).await
         })
     }
 

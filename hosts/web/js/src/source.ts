@@ -138,7 +138,7 @@ async function bare(
   }
   if ("ticket" in source) {
     const ticket = decoded(engine, await ticketText(source, meter, options.signal));
-    // The store counts what it sends: CURRENT comes without a request.
+    // The store counts what it sends: CURRENT may come without a request.
     return { store: new TicketStore(ticket, source.follow, meter), prefix: ticket.prefix, address: addressOf(ticket) };
   }
   if ("s3" in source) {

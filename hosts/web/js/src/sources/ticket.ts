@@ -51,13 +51,12 @@ export async function ticketText({ ticket }: TicketSource, meter: Meter, signal?
   return new TextDecoder().decode(await bytesOf(got.body));
 }
 
-/** Reads what a ticket names, and nothing else. CURRENT comes out of it without a request. */
+/** Reads what a ticket names, and nothing else. Unless it follows, CURRENT comes out of it without a request. */
 export class TicketStore implements ObjectStore {
   readonly #ticket: DecodedTicket;
   readonly #follow: { token?: string } | undefined;
   readonly #http: ObjectStore;
   readonly #urls = new Map<string, { url: string; expiresAtMs: number }>();
-  #begun = false;
 
   constructor(ticket: DecodedTicket, follow: { token?: string } | undefined, meter: Meter) {
     this.#ticket = ticket;
@@ -66,14 +65,13 @@ export class TicketStore implements ObjectStore {
   }
 
   async get(key: string, options: GetOptions): Promise<GetResult> {
-    const isCurrent = key === this.#full("manifest/CURRENT");
-    if (isCurrent && !(this.#follow && this.#begun)) return this.#current(key, options);
+    // Who follows reads CURRENT itself from the first time on: how old a view is counts from then.
+    if (key === this.#full("manifest/CURRENT") && !this.#follow) return this.#current(key, options);
     return this.#http.get(key, options);
   }
 
   #current(key: string, { ifNoneMatch }: GetOptions): GetResult {
     this.#check();
-    this.#begun = true;
     const { version, current: body, lastModifiedMs } = this.#ticket;
     if (ifNoneMatch === version) throw new StoreError("not-modified", `${key}: not modified`);
     return { meta: { key, size: body.length, version, lastModifiedMs }, range: { start: 0, end: body.length }, body };
