@@ -58,6 +58,8 @@ test("runs and level 0 stand in the order of the manifest, with their tables", {
 for (const name of ["chromium", "firefox"]) {
   test(`the meter counts what the store was asked, preflights too, in ${name}`, { skip: missing(name) }, async () => {
     await withPage(name, { ...options, hash: hash("/flights") }, async (screen) => {
+      // What the first page asks for must have been counted before the second one is.
+      await screen.opened();
       store.requests.length = 0;
       await screen.page.reload();
       await screen.opened();

@@ -132,7 +132,7 @@ async fn run(kind: Kind, before_it: Option<Kind>) {
     tokio::time::sleep(calm / pace.speed + Duration::from_millis(500)).await;
     watched.store(false, Ordering::Release);
     let (history, checks) = watching.await.unwrap();
-    last_owner.kill();
+    last_owner.kill_living();
 
     for (life, committed) in &committed {
         let found = history.lives.get(life).copied().unwrap_or(0);
@@ -181,11 +181,12 @@ fn kill_owners(place: &Place, until: Instant, said: &Arc<Said>) -> Running {
     for life in 1.. {
         let random = mixed(place.seed ^ (life << 40));
         let task = format!("maintain {}", AHEAD_MS[(random >> 48) as usize % AHEAD_MS.len()]);
-        let owner = Running::start(place, &task, said);
         if Instant::now() >= until {
+            // One that still claims would fence the last.
             rival.map(Running::kill);
-            return owner;
+            return Running::start(place, &task, said);
         }
+        let owner = Running::start(place, &task, said);
         std::thread::sleep(Duration::from_millis(100 + random % 2_400));
         rival.take().map(Running::kill);
         if (random >> 32).is_multiple_of(3) {

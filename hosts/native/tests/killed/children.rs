@@ -1,6 +1,7 @@
 //! The processes that are killed: writers and maintenance owners.
 
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,6 +18,7 @@ use crate::place::{DEADLINE, KEPT, Place};
 use crate::writes::{BLOB_THRESHOLD, write};
 
 const TASK: &str = "ISLEDB_TEST_TASK";
+const SIGKILL: i32 = 9;
 const DAY_MS: i64 = 86_400_000;
 /// Longer than any run, shorter than the clocks are apart.
 const TIME_TO_LIVE: Duration = Duration::from_secs(40 * 3_600);
@@ -123,7 +125,13 @@ async fn maintain(place: &Place, ahead_ms: i64) {
     let mut owner = loop {
         match place.db(ahead_ms, Some(Arc::new(Told))).maintenance(options.clone()).await {
             Ok(owner) => break owner,
-            Err(Error::NoDatabase { .. }) => tokio::time::sleep(Duration::from_millis(20)).await,
+            // Nobody holds the role by this process: it claims again.
+            Err(
+                Error::NoDatabase { .. }
+                | Error::Unavailable { .. }
+                | Error::Timeout { .. }
+                | Error::OutcomeUnknown { .. },
+            ) => tokio::time::sleep(Duration::from_millis(20)).await,
             Err(error) => return end(&error),
         }
     };
@@ -150,7 +158,16 @@ pub(crate) struct Said {
 /// A running child.
 pub(crate) struct Running {
     process: Child,
-    says: std::thread::JoinHandle<u64>,
+    says: std::thread::JoinHandle<LastWords>,
+}
+
+/// What one life has said.
+#[derive(Default)]
+struct LastWords {
+    /// How many of its writes are committed.
+    committed: u64,
+    /// Why it ended by itself.
+    ended: Option<String>,
 }
 
 impl Running {
@@ -163,29 +180,42 @@ impl Running {
         let (lines, said) = (BufReader::new(process.stdout.take().unwrap()).lines(), said.clone());
         let task = task.to_owned();
         let says = std::thread::spawn(move || {
-            let mut committed = 0;
+            let mut words = LastWords::default();
             // A number that was cut by the kill is too low, and asks for less.
             for line in lines.map_while(Result::ok) {
                 let (word, rest) = line.split_once(' ').unwrap_or((&line, ""));
                 let number = rest.parse().unwrap_or(0);
                 match word {
-                    "committed" => committed = committed.max(number),
+                    "committed" => words.committed = words.committed.max(number),
                     "merged" => drop(said.merged.fetch_add(number, Ordering::Relaxed)),
                     "deleted" => drop(said.deleted.fetch_add(number, Ordering::Relaxed)),
                     "begun" => drop(said.begun.fetch_add(1, Ordering::Relaxed)),
+                    "ended" => words.ended = Some(rest.to_owned()),
                     "wrong" => panic!("{task}: {rest}"),
                     _ => {}
                 }
             }
-            committed
+            words
         });
         Running { process, says }
     }
 
-    /// Kills it. How many of its writes it had reported as committed.
+    /// Kills it, unless it has ended by itself and said why. How many of its writes it had reported as committed.
     pub(crate) fn kill(mut self) -> u64 {
         self.process.kill().unwrap();
-        self.process.wait().unwrap();
-        self.says.join().unwrap()
+        let status = self.process.wait().unwrap();
+        let LastWords { committed, ended } = self.says.join().unwrap();
+        let by_itself = status.success() && ended.is_some();
+        assert!(by_itself || status.signal() == Some(SIGKILL), "it ended with {status}: {ended:?}");
+        committed
+    }
+
+    /// Kills one that must not have ended before.
+    pub(crate) fn kill_living(mut self) -> u64 {
+        if let Some(status) = self.process.try_wait().unwrap() {
+            let why = self.says.join().unwrap().ended;
+            panic!("it was to live on, and ended with {status}: {why:?}");
+        }
+        self.kill()
     }
 }
