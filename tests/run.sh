@@ -18,9 +18,17 @@ step() {
   fi
 }
 
+# A machine without a nightly compiler or cargo-fuzz is told so; in CI that fails.
+fuzz() {
+  tests/fuzz/run.sh "$@"
+  local status=$?
+  [ $status != 3 ] || [ "${CI:-}" = true ] || { echo "not fuzzed: this machine cannot, see above"; return 0; }
+  return $status
+}
+
 # Servers and tools are installed beside the first compilations, on one core; a test that needs one waits for it.
 step rust tests/setup.sh rust
-tests/setup.sh servers tables browsers &
+tests/setup.sh servers tables browsers fuzz &
 installing=$!
 trap 'kill $installing 2>/dev/null' EXIT
 
@@ -42,6 +50,8 @@ step browser tests/browser/run.sh
 step tests cargo test --locked --workspace --no-fail-fast
 # A build of core with deliberate bugs in it; the features of the workspace's own tests do not have them.
 step mutations cargo test --locked -p isledb-simulation --features mutations --test mutations
+# Each decoder on bytes made up by libFuzzer.
+step fuzz fuzz 30
 step plugins cargo test --locked --workspace --features isledb-cli/plugins --test plugins
 
 printf '\n'

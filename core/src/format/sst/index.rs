@@ -10,8 +10,15 @@ use super::internal_key;
 use super::row::RowBlock;
 use crate::{Error, Result};
 
-/// What the separators of one index block may take in memory; beyond it the block is taken for an attack.
+/// What the separators of one index block may take in memory, whatever its size.
 const MAX_KEY_BYTES: u64 = 256 << 20;
+
+/// Separators share beginnings only between two restarts, so a block of `n` bytes with a restart every `i` entries holds at most
+/// `n * i` bytes of them. Everybody known sets a restart at each entry of an index; up to 64 is taken, and any interval in a small block.
+/// Beyond it the block is taken for an attack: its separators grow with the square of its length.
+fn max_key_bytes(block: u32) -> u64 {
+    (u64::from(block) * 64).clamp(1 << 20, MAX_KEY_BYTES)
+}
 
 /// The entries of one index block, of either level.
 #[derive(Debug)]
@@ -35,6 +42,7 @@ impl IndexEntries {
         let mut index =
             IndexEntries { keys: Vec::new(), entries: Vec::with_capacity(rows.restarts as usize) };
         index.keys.reserve(rows.entries_end as usize);
+        let max_keys = max_key_bytes(rows.entries_end);
         let mut previous = 0..0;
         rows.for_each(object, at, |key, value| {
             let Some((user_key, _)) = internal_key::split(key) else {
@@ -49,11 +57,11 @@ impl IndexEntries {
                 return Err(Error::corrupt(object, at, "index keys that rise", format!("{user_key:02x?}")));
             }
             let start = index.keys.len();
-            index.keys.extend_from_slice(user_key);
-            if index.keys.len() as u64 > MAX_KEY_BYTES {
-                let expected = format!("index keys of {MAX_KEY_BYTES} bytes at most");
+            if (start + user_key.len()) as u64 > max_keys {
+                let expected = format!("index keys of {max_keys} bytes at most");
                 return Err(Error::corrupt(object, at, expected, "more"));
             }
+            index.keys.extend_from_slice(user_key);
             previous = start..index.keys.len();
             let (handle, _) = BlockHandle::decode(object, at, &value, blocks_end)?;
             index.entries.push(IndexEntry { key_end: index.keys.len() as u32, handle });
@@ -154,5 +162,44 @@ impl IndexPartition {
         self.entries.memory()
             + self.filter.as_ref().map_or(0, Filter::memory)
             + size_of::<IndexEntries>() as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::sst::row_builder::RowBuilder;
+
+    /// An index of `count` separators that begin with the same `prefix` bytes, with a restart every `interval`.
+    fn index_of(count: u32, prefix: usize, interval: u32) -> Bytes {
+        let mut rows = RowBuilder::new(interval);
+        let mut last = Vec::new();
+        for i in 0..count {
+            let mut key = vec![b'k'; prefix];
+            key.extend_from_slice(&i.to_be_bytes());
+            let shared = key.iter().zip(&last).take_while(|(one, other)| one == other).count();
+            rows.add(&key, &[0; 8], &[0, 1], shared);
+            last = key;
+        }
+        Bytes::copy_from_slice(rows.finish())
+    }
+
+    /// A block of 50 KiB whose separators take 30 MB was decoded: each shares all but its end with the one before.
+    #[test]
+    fn separators_take_memory_in_proportion_to_their_block() {
+        let hostile = index_of(1_000, 30_000, u32::MAX);
+        assert!(hostile.len() < 128 << 10, "{} bytes", hostile.len());
+        let error = IndexEntries::decode("t", 0, hostile, 1 << 20).unwrap_err().to_string();
+        assert!(error.contains("index keys of"), "{error}");
+    }
+
+    #[test]
+    fn separators_may_share_between_restarts() {
+        for (count, prefix, interval) in [(1_000, 1_000, 16), (1_000, 1_000, 64), (200, 4_000, u32::MAX)] {
+            let block = index_of(count, prefix, interval);
+            let index = IndexEntries::decode("t", 0, block, 1 << 20).unwrap();
+            assert_eq!(index.len(), count as usize);
+            assert_eq!(index.separator(7).len(), prefix + 4);
+        }
     }
 }
