@@ -22,7 +22,7 @@ step() {
 fuzz() {
   tests/fuzz/run.sh "$@"
   local status=$?
-  [ $status != 3 ] || [ "${CI:-}" = true ] || { echo "not fuzzed: this machine cannot, see above"; return 0; }
+  [ $status != 3 ] || [ -n "${CI:-}" ] || { echo "not fuzzed: this machine cannot, see above"; return 0; }
   return $status
 }
 
